@@ -21,6 +21,14 @@ public sealed record CompressionResult
     public required Measurements Measurements { get; init; }
     /// <summary>Absolute path of the compressed model.</summary>
     public required string OutputModel { get; init; }
+    /// <summary>Names of the model's inputs and outputs, in the graph's order: constants of the generated accessor.</summary>
+    public IReadOnlyList<string> InputNames { get; init; } = [];
+    /// <inheritdoc cref="InputNames"/>
+    public IReadOnlyList<string> OutputNames { get; init; } = [];
+    /// <summary>Every file that was read (model, external data, data sets, recipe, preprocessing), hashed before it was used.</summary>
+    public IReadOnlyList<InputFile> InputFiles { get; init; } = [];
+    /// <summary>Data folders whose listing matters: a file that appears there makes the result stale. Absolute paths.</summary>
+    public IReadOnlyList<string> InputFolders { get; init; } = [];
 }
 
 /// <summary>Facts of one model file. <paramref name="ShippedBytes"/>: what travels to the user (packed size if packed).

@@ -8,6 +8,15 @@ namespace CompressOnBuild.Diagnostics;
 public static class Codes
 {
     // 00xx: items, metadata, environment
+    public const string WrongUsage = "COB0030";
+    public const string InvalidChoice = "COB0031";
+    public const string InvalidNumber = "COB0032";
+    public const string InvalidSize = "COB0033";
+    public const string InvalidRequirement = "COB0034";
+    public const string InvalidName = "COB0035";
+    public const string ResponseFileUnreadable = "COB0036";
+    public const string UnknownCode = "COB0037";
+    public const string Cancelled = "COB0038";
 
     // 10xx: the model
     public const string ModelNotFound = "COB1001";
@@ -26,10 +35,19 @@ public static class Codes
     // 11xx: data sets
 
     // 2xxx: recipe and plan
+    public const string RecipeNotFound = "COB2001";
+    public const string RecipeUnknownKey = "COB2002";
+    public const string RecipeInvalidValue = "COB2003";
+    public const string RecipeWrongType = "COB2004";
+    public const string RecipeNotJson = "COB2005";
+    public const string RecipeUnreadable = "COB2006";
+    public const string RecipeDuplicateKey = "COB2007";
+    public const string RecipeMissingKey = "COB2008";
 
     // 4xxx: the gate
 
     // 5xxx: output
+    public const string OutputNotWritable = "COB5001";
 
     // 9xxx: bugs
     public const string Bug = "COB9001";

@@ -1,0 +1,21 @@
+using System.Security.Cryptography;
+
+namespace CompressOnBuild;
+
+/// <summary>
+/// State of one file as the change detector compares it. <paramref name="Path"/> is absolute, <paramref name="Sha256"/> lower-case hex,
+/// <paramref name="ModifiedUtcTicks"/> in .NET ticks (100 ns). Take it before the file is used: a change in between then shows as stale.
+/// </summary>
+public sealed record InputFile(string Path, string Sha256, long Size, long ModifiedUtcTicks)
+{
+    /// <summary>Reads and hashes <paramref name="path"/>.</summary>
+    /// <exception cref="IOException">The file cannot be read.</exception>
+    public static InputFile Of(string path)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        var info = new FileInfo(full);
+        var ticks = info.LastWriteTimeUtc.Ticks;
+        using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+        return new InputFile(full, Convert.ToHexStringLower(SHA256.HashData(stream)), stream.Length, ticks);
+    }
+}
