@@ -31,6 +31,10 @@ public static class Codes
     public const string UnsupportedOpset = "COB1010";
     public const string ExternalDataUnreadable = "COB1011";
     public const string ModelTooLarge = "COB1012";
+    public const string RuntimeRefused = "COB1020";
+    public const string RuntimeFailed = "COB1021";
+    public const string RuntimeTimeout = "COB1022";
+    public const string RuntimeMemory = "COB1023";
 
     // 11xx: data sets
 
