@@ -1,0 +1,134 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.RegularExpressions;
+using CompressOnBuild.Diagnostics;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>
+/// What a rule asks for a weight. The planner resolves it by what the operator and the target can do: a form that would be slower than
+/// float where a faster one exists falls back in this order: Static -> Dynamic -> Weights; each fallback is a reason in the report.
+/// </summary>
+public enum WeightForm
+{
+    /// <summary>Leave the weight alone.</summary>
+    None,
+    /// <summary>The planner chooses by measuring; needs <see cref="Recipe.Search"/>.</summary>
+    Auto,
+    /// <summary>Static QDQ: int8 weights and activations with calibrated ranges.</summary>
+    Static,
+    /// <summary>int8 weights, activations quantized at run time.</summary>
+    Dynamic,
+    /// <summary>int8 weights only, float arithmetic.</summary>
+    Weights,
+    /// <summary>Weights stored as float16, float arithmetic.</summary>
+    Fp16,
+}
+
+/// <summary>How activation ranges are found.</summary>
+public enum CalibrationMethod { Auto, MinMax, Percentile, Mse }
+
+/// <summary>Calibration of activations. <paramref name="Percentile"/> (50 to 100) is used by that method; <paramref name="Samples"/>: at most so many.</summary>
+public sealed record RecipeCalibration(CalibrationMethod Method = CalibrationMethod.Auto, double Percentile = 99.999, int Samples = 100);
+
+/// <summary>One rule: where it applies, and what it asks. An empty operator list and a null pattern match everything.</summary>
+public sealed record RecipeRule(IReadOnlyList<string> Operators, string? NamePattern, WeightForm Form, int Bits)
+{
+    // Patterns come from files: a backtracking one must not hang the build, so none backtracks.
+    private readonly Regex? name = NamePattern is null ? null : new Regex(NamePattern, RecipeReader.PatternOptions, RecipeReader.PatternTimeout);
+
+    /// <summary>Whether the rule applies to a weight called <paramref name="weight"/> of a node of type <paramref name="operatorType"/>.</summary>
+    /// <exception cref="CompressionException">COB2003: the pattern takes too long on this name.</exception>
+    public bool Matches(string operatorType, string weight)
+    {
+        if (Operators.Count > 0 && !Operators.Contains(operatorType)) return false;
+        try { return name is null || name.IsMatch(weight); }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw new CompressionException(Codes.RecipeInvalidValue, $"the pattern '{NamePattern}' of a rule takes more than {RecipeReader.PatternTimeout.TotalSeconds} s "
+                + $"on the name '{weight}'. Valid are patterns that are quick to match: write a simpler one.", inner: e);
+        }
+    }
+}
+
+/// <summary>What to do with which weight: a preset, or a file of the user's. Immutable.</summary>
+public sealed record Recipe
+{
+    private const string PresetPrefix = "Presets/";
+
+    /// <summary>The preset's name, or the file's name without folder and extension.</summary>
+    public required string Name { get; init; }
+    public string Description { get; init; } = "";
+    /// <summary>Whether the planner may try several plans on the selection split and keep the best.</summary>
+    public bool Search { get; init; }
+    public IReadOnlyList<RecipeRule> Rules { get; init; } = [];
+    public RecipeCalibration Calibration { get; init; } = new();
+    /// <summary>Whether the mean error of quantized weights is added to the bias.</summary>
+    public bool BiasCorrection { get; init; } = true;
+
+    /// <summary>The operators a rule can name.</summary>
+    public static IReadOnlyList<string> Operators { get; } = ["Conv", "ConvTranspose", "GRU", "Gather", "Gemm", "LSTM", "MatMul"];
+
+    /// <summary>Names of the presets that ship inside.</summary>
+    public static IReadOnlyList<string> Presets { get; } = [.. typeof(Recipe).Assembly.GetManifestResourceNames()
+        .Where(n => n.StartsWith(PresetPrefix, StringComparison.Ordinal)).Select(n => n[PresetPrefix.Length..^".json".Length]).Order(StringComparer.Ordinal)];
+
+    /// <summary>The text of a preset, or null when there is none of that name.</summary>
+    public static string? PresetText(string name) => Presets.Contains(name) ? Resource(PresetPrefix + name + ".json") : null;
+
+    /// <summary>The JSON schema of recipe files.</summary>
+    public static string Schema => Resource("recipe.schema.json");
+
+    /// <summary>
+    /// The preset called <paramref name="nameOrPath"/>, else the recipe file of that path.
+    /// </summary>
+    /// <exception cref="CompressionException">COB2001 to COB2008, with line and column where there is one.</exception>
+    public static Recipe Load(string nameOrPath)
+    {
+        if (PresetText(nameOrPath) is { } preset) return RecipeReader.Read(Encoding.UTF8.GetBytes(preset), nameOrPath, nameOrPath);
+        if (!File.Exists(nameOrPath))
+            throw new CompressionException(Codes.RecipeNotFound,
+                $"there is no recipe '{nameOrPath}'. Presets are {string.Join(", ", Presets)}. Use one of them, or the path of an existing recipe file (*.json).");
+        byte[] bytes;
+        try { bytes = File.ReadAllBytes(nameOrPath); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CompressionException(Codes.RecipeUnreadable, $"the recipe cannot be read: {e.Message} Check the path and its permissions.", nameOrPath, inner: e);
+        }
+        return RecipeReader.Read(bytes, Path.GetFileNameWithoutExtension(nameOrPath), nameOrPath);
+    }
+
+    /// <summary>The form and bits for a weight: the last rule that matches decides; without one the weight is left alone.</summary>
+    public (WeightForm Form, int Bits) For(string operatorType, string weight)
+    {
+        for (var i = Rules.Count - 1; i >= 0; i--)
+            if (Rules[i].Matches(operatorType, weight)) return (Rules[i].Form, Rules[i].Bits);
+        return (WeightForm.None, 0);
+    }
+
+    /// <summary>SHA-256 (lower-case hex) of what the recipe asks: equal for equal meaning, whatever the file's layout, name and description.</summary>
+    public string Sha256
+    {
+        get
+        {
+            var text = new StringBuilder("recipe 1\n");
+            text.Append(CultureInfo.InvariantCulture, $"search {Search}\nbiasCorrection {BiasCorrection}\n");
+            text.Append(CultureInfo.InvariantCulture, $"calibration {Calibration.Method} {Calibration.Percentile:R} {Calibration.Samples}\n");
+            foreach (var rule in Rules)
+            {
+                // Lengths before texts: no pattern can imitate another rule.
+                text.Append(CultureInfo.InvariantCulture, $"rule {rule.Form} {rule.Bits} {string.Join(",", rule.Operators.Order(StringComparer.Ordinal))} ");
+                text.Append(CultureInfo.InvariantCulture, $"{rule.NamePattern?.Length ?? -1} {rule.NamePattern}\n");
+            }
+            return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+        }
+    }
+
+    private static string Resource(string name)
+    {
+        using var stream = typeof(Recipe).Assembly.GetManifestResourceStream(name)!;
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        return reader.ReadToEnd().ReplaceLineEndings("\n");
+    }
+}

@@ -1,0 +1,169 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using CompressOnBuild.Diagnostics;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>Recipe file to <see cref="Recipe"/>, strictly: every unknown key, wrong type and invalid value is an error with its position.</summary>
+internal static class RecipeReader
+{
+    public const RegexOptions PatternOptions = RegexOptions.CultureInvariant | RegexOptions.NonBacktracking;
+    public static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(1);
+
+    private const int Version = 1;
+    private const int MaxPattern = 1000;
+    private static readonly string[] Forms = ["auto", "static", "dynamic", "weights", "fp16", "none"];
+    private static readonly string[] Methods = ["auto", "minmax", "percentile", "mse"];
+    private static readonly int[] BitWidths = [8];
+
+    public static Recipe Read(byte[] bytes, string name, string file)
+    {
+        var root = RecipeJson.Parse(bytes, file);
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "rules", "calibration", "biasCorrection");
+        if (!members.TryGetValue("version", out var version))
+            throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
+        if (Integer(version, "version") != Version)
+            throw version.Error(Codes.RecipeInvalidValue, $"'version' is {version.Text}. Valid values are {Version}.");
+        if (members.TryGetValue("$schema", out var schema)) Text(schema, "$schema");
+        var search = members.TryGetValue("search", out var s) && Boolean(s, "search");
+        return new Recipe
+        {
+            Name = name,
+            Description = members.TryGetValue("description", out var description) ? Text(description, "description") : "",
+            Search = search,
+            Rules = members.TryGetValue("rules", out var rules) ? [.. Array(rules, "rules").Select(r => Rule(r, search))] : [],
+            Calibration = members.TryGetValue("calibration", out var calibration) ? Calibration(calibration) : new RecipeCalibration(),
+            BiasCorrection = !members.TryGetValue("biasCorrection", out var correction) || Boolean(correction, "biasCorrection"),
+        };
+    }
+
+    private static RecipeRule Rule(RecipeJson json, bool search)
+    {
+        var members = Members(json, "a rule", "match", "form", "bits");
+        if (!members.TryGetValue("form", out var form))
+            throw json.Error(Codes.RecipeMissingKey, $"'form' is missing. Valid values are {string.Join(", ", Forms)}.");
+        var chosen = Choice(form, "form", Forms) switch
+        {
+            0 => WeightForm.Auto, 1 => WeightForm.Static, 2 => WeightForm.Dynamic, 3 => WeightForm.Weights, 4 => WeightForm.Fp16, _ => WeightForm.None,
+        };
+        if (chosen == WeightForm.Auto && !search)
+            throw form.Error(Codes.RecipeInvalidValue, "'form' is 'auto' but 'search' is false. Set 'search' to true, or choose a form.");
+        var bits = chosen switch { WeightForm.None => 0, WeightForm.Fp16 => 16, _ => 8 };
+        if (members.TryGetValue("bits", out var given))
+        {
+            if (bits != 8) throw given.Error(Codes.RecipeInvalidValue, $"'bits' means nothing for the form '{form.Text}'. Remove it.");
+            bits = Integer(given, "bits");
+            if (!BitWidths.Contains(bits))
+                throw given.Error(Codes.RecipeInvalidValue, $"'bits' is {given.Text}. Valid values are {string.Join(", ", BitWidths)}.");
+        }
+        string[] operators = [];
+        string? pattern = null;
+        if (members.TryGetValue("match", out var match))
+        {
+            var parts = Members(match, "'match'", "operator", "name");
+            if (parts.TryGetValue("operator", out var list))
+            {
+                var items = list.Kind == JsonTokenType.String ? [list] : Array(list, "operator", "text, or a list of texts");
+                if (items.Count == 0) throw list.Error(Codes.RecipeInvalidValue, "'operator' is an empty list. Remove it to match every operator.");
+                operators = [.. items.Select(i => Recipe.Operators[Choice(i, "operator", Recipe.Operators)]).Distinct()];
+            }
+            if (parts.TryGetValue("name", out var name)) pattern = Pattern(name);
+        }
+        return new RecipeRule(operators, pattern, chosen, bits);
+    }
+
+    private static string Pattern(RecipeJson json)
+    {
+        var pattern = Text(json, "name");
+        if (pattern.Length > MaxPattern)
+            throw json.Error(Codes.RecipeInvalidValue, $"'name' has {pattern.Length} characters. Valid are regular expressions of up to {MaxPattern}.");
+        try { _ = new Regex(pattern, PatternOptions, PatternTimeout); }
+        catch (Exception e) when (e is ArgumentException or NotSupportedException)
+        {
+            throw json.Error(Codes.RecipeInvalidValue, $"'name' is not a valid regular expression: {e.Message} Valid are .NET expressions without lookaround and back references.");
+        }
+        return pattern;
+    }
+
+    private static RecipeCalibration Calibration(RecipeJson json)
+    {
+        var members = Members(json, "'calibration'", "method", "percentile", "samples");
+        var result = new RecipeCalibration();
+        if (members.TryGetValue("method", out var method))
+        {
+            result = result with
+            {
+                Method = Choice(method, "method", Methods) switch
+                {
+                    0 => CalibrationMethod.Auto, 1 => CalibrationMethod.MinMax, 2 => CalibrationMethod.Percentile, _ => CalibrationMethod.Mse,
+                },
+            };
+        }
+        if (members.TryGetValue("percentile", out var percentile))
+        {
+            if (percentile.Kind != JsonTokenType.Number) throw WrongType(percentile, "percentile", "a number");
+            if (percentile.Number is not (>= 50 and <= 100))
+                throw percentile.Error(Codes.RecipeInvalidValue, $"'percentile' is {percentile.Text}. Valid values are 50 to 100.");
+            result = result with { Percentile = percentile.Number };
+        }
+        if (members.TryGetValue("samples", out var samples))
+        {
+            var count = Integer(samples, "samples");
+            if (count is < 1 or > 100_000) throw samples.Error(Codes.RecipeInvalidValue, $"'samples' is {samples.Text}. Valid values are 1 to 100000.");
+            result = result with { Samples = count };
+        }
+        return result;
+    }
+
+    private static Dictionary<string, RecipeJson> Members(RecipeJson json, string what, params string[] keys)
+    {
+        if (json.Kind != JsonTokenType.StartObject)
+            throw json.Error(Codes.RecipeWrongType, $"{what} is {Found(json)}. Valid is an object with {string.Join(", ", keys)}.");
+        foreach (var (key, _) in json.Members)
+        {
+            if (keys.Contains(key.Text)) continue;
+            var near = Spelling.Nearest(key.Text, keys);
+            throw key.Error(Codes.RecipeUnknownKey,
+                $"'{key.Text}' is not a key of {what}.{(near is null ? "" : $" Did you mean '{near}'?")} Valid keys are {string.Join(", ", keys)}.");
+        }
+        return json.Members.ToDictionary(m => m.Key.Text, m => m.Value);
+    }
+
+    private static string Text(RecipeJson json, string key) => json.Kind == JsonTokenType.String ? json.Text : throw WrongType(json, key, "text");
+
+    private static bool Boolean(RecipeJson json, string key) =>
+        json.Kind is JsonTokenType.True or JsonTokenType.False ? json.Kind == JsonTokenType.True : throw WrongType(json, key, "true or false");
+
+    private static int Integer(RecipeJson json, string key)
+    {
+        if (json.Kind != JsonTokenType.Number) throw WrongType(json, key, "a whole number");
+        return int.TryParse(json.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
+            ? value : throw json.Error(Codes.RecipeInvalidValue, $"'{key}' is {json.Text}. Valid values are whole numbers.");
+    }
+
+    private static List<RecipeJson> Array(RecipeJson json, string key, string valid = "a list") =>
+        json.Kind == JsonTokenType.StartArray ? json.Items : throw WrongType(json, key, valid);
+
+    private static int Choice(RecipeJson json, string key, IReadOnlyList<string> valid)
+    {
+        var text = Text(json, key);
+        for (var i = 0; i < valid.Count; i++) if (valid[i] == text) return i;
+        var near = Spelling.Nearest(text, valid);
+        throw json.Error(Codes.RecipeInvalidValue,
+            $"'{key}' is '{text}'.{(near is null ? "" : $" Did you mean '{near}'?")} Valid values are {string.Join(", ", valid)}.");
+    }
+
+    private static CompressionException WrongType(RecipeJson json, string key, string valid) =>
+        json.Error(Codes.RecipeWrongType, $"'{key}' is {Found(json)}. Valid is {valid}.");
+
+    private static string Found(RecipeJson json) => json.Kind switch
+    {
+        JsonTokenType.StartObject => "an object",
+        JsonTokenType.StartArray => "a list",
+        JsonTokenType.String => "text",
+        JsonTokenType.Number => "a number",
+        JsonTokenType.Null => "null",
+        _ => json.Text,
+    };
+}
