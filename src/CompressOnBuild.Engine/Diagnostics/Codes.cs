@@ -37,6 +37,32 @@ public static class Codes
     public const string RuntimeMemory = "COB1023";
 
     // 11xx: data sets
+    public const string NoData = "COB1101";
+    public const string DataNotFound = "COB1102";
+    public const string DataFormatUnknown = "COB1103";
+    public const string DataUnreadable = "COB1104";
+    public const string DataEmpty = "COB1105";
+    public const string DataTooLarge = "COB1106";
+    public const string InputMissing = "COB1107";
+    public const string InputMismatch = "COB1108";
+    public const string SampleCountsDiffer = "COB1109";
+    public const string NpzDamaged = "COB1110";
+    public const string NpzPickled = "COB1111";
+    public const string NpzTypeUnsupported = "COB1112";
+    public const string LabelsInvalid = "COB1113";
+    public const string ImageUnreadable = "COB1114";
+    public const string ImageClassesAmbiguous = "COB1115";
+    public const string PreprocessingMissing = "COB1116";
+    public const string PreprocessingInvalid = "COB1117";
+    public const string EvaluationConfigurationInvalid = "COB1118";
+    public const string TestDataInvalid = "COB1119";
+    public const string DataIgnored = "COB1120";
+    public const string MetricUnknown = "COB1121";
+    public const string MetricNeedsLabels = "COB1122";
+    public const string MetricDoesNotFit = "COB1123";
+    public const string LabelOutOfRange = "COB1124";
+    public const string FewSamples = "COB1125";
+    public const string SplitsOverlap = "COB1126";
 
     // 2xxx: recipe and plan
     public const string RecipeNotFound = "COB2001";

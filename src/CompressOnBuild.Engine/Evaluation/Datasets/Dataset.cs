@@ -1,0 +1,28 @@
+using CompressOnBuild.Diagnostics;
+
+namespace CompressOnBuild.Evaluation.Datasets;
+
+/// <summary>Opens data: the one place where the formats are listed.</summary>
+public static class Dataset
+{
+    private const string Valid = "Valid data are an .npz file, a folder of images (labels.csv or one folder per class), and ONNX test_data_set_* folders.";
+
+    /// <summary>Finds the format of <paramref name="path"/> (absolute) and checks what can be checked without reading samples.</summary>
+    /// <exception cref="CompressionException">The data is not there, of no known format, damaged, or does not fit the model's inputs.</exception>
+    public static IDataset Open(string path, DatasetContext context)
+    {
+        try
+        {
+            if (File.Exists(path))
+                return Path.GetExtension(path).Equals(".npz", StringComparison.OrdinalIgnoreCase) ? new NpzDataset(path, context)
+                    : throw new CompressionException(Codes.DataFormatUnknown, $"'{Path.GetFileName(path)}' is a file of no known data format. {Valid} Convert it to .npz: one array per model input, named as the input.", path);
+            if (!Directory.Exists(path))
+                throw new CompressionException(Codes.DataNotFound, "the data set does not exist. It is a file or folder relative to the project. Correct the path of EvaluationData or CalibrationData.", path);
+            throw new CompressionException(Codes.DataFormatUnknown, $"the folder holds no data of a known format. {Valid} If it holds an .npz file, give the path of that file.", path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CompressionException(Codes.DataUnreadable, $"the data set cannot be read: {e.Message} Check that the file is not in use and that you may read it.", path, inner: e);
+        }
+    }
+}

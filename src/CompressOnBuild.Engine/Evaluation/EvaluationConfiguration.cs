@@ -1,0 +1,113 @@
+using CompressOnBuild.Diagnostics;
+
+namespace CompressOnBuild.Evaluation;
+
+/// <summary>How an output becomes a decision that can be compared with a label.</summary>
+public enum Decode
+{
+    /// <summary>By the kind of the labels: a class by the largest score, a sequence by argmax.</summary>
+    Default,
+    /// <summary>One class: the index of the largest score.</summary>
+    Classes,
+    /// <summary>Greedy CTC: argmax per step, repeats collapsed, blank dropped.</summary>
+    Ctc,
+    /// <summary>Ids: argmax per step, cut before the first end id.</summary>
+    ArgmaxSequence,
+    /// <summary>One class, 0 or 1: the only score is greater than the threshold.</summary>
+    Threshold,
+}
+
+/// <summary>
+/// How outputs are decoded. <paramref name="Alphabet"/>: text of each id where ids spell a text; null where they stay ids.
+/// <paramref name="Blank"/>: the CTC blank's id. <paramref name="IgnoreSpaces"/>: spaces are removed from both texts before they are compared.
+/// <paramref name="End"/>: a sequence is cut before the first id of this value. <paramref name="Padding"/>: ids of this value at the end of
+/// a label are no part of it. <paramref name="PositiveClass"/>: the class whose score <c>auc</c> ranks.
+/// </summary>
+public sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<string>? Alphabet = null, int Blank = 0, bool IgnoreSpaces = false,
+    int? End = null, int Padding = -1, double Threshold = 0.5, int PositiveClass = 1);
+
+/// <summary>
+/// <c>evaluation.json</c>: what the data cannot say for itself. It names no code, and its only path (the alphabet) stays in its own folder.
+/// <code>
+/// { "inputs": { "x": "image" }, "fixed": { "sr": 16000 }, "output": "softmax_0", "labels": "labels",
+///   "decode": "ctc", "alphabet": "keys.txt", "blank": 0, "appendSpace": true, "ignoreSpaces": true }
+/// </code>
+/// Other keys: <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>. All are optional.
+/// </summary>
+public sealed record EvaluationConfiguration
+{
+    /// <summary>Model input to the data's name for it (array, column, or <c>image</c>).</summary>
+    public IReadOnlyDictionary<string, string> Inputs { get; init; } = new Dictionary<string, string>();
+    /// <summary>Inputs that have the same value in every sample.</summary>
+    internal IReadOnlyDictionary<string, FixedInput> Fixed { get; init; } = new Dictionary<string, FixedInput>();
+    /// <summary>The output that is scored; null: the first.</summary>
+    public string? Output { get; init; }
+    /// <summary>The data's name for the labels.</summary>
+    public string Labels { get; init; } = "labels";
+    public Decoding Decoding { get; init; } = new();
+    /// <summary>Absolute paths of the files this came from.</summary>
+    public IReadOnlyList<string> Files { get; init; } = [];
+
+    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass"];
+    private static readonly Dictionary<string, Decode> Decodes = new(StringComparer.Ordinal)
+    {
+        ["classes"] = Decode.Classes, ["ctc"] = Decode.Ctc, ["argmax-sequence"] = Decode.ArgmaxSequence, ["threshold"] = Decode.Threshold,
+    };
+
+    /// <summary>The first file of <paramref name="candidates"/> that exists, parsed; defaults if none exists.</summary>
+    public static EvaluationConfiguration Find(params ReadOnlySpan<string> candidates)
+    {
+        foreach (var path in candidates)
+            if (File.Exists(path)) return Load(path);
+        return new();
+    }
+
+    /// <exception cref="CompressionException">Not JSON, an unknown key, or a value out of range: with line and column.</exception>
+    public static EvaluationConfiguration Load(string path)
+    {
+        var root = PositionedJson.Load(path, Codes.EvaluationConfigurationInvalid);
+        root.OnlyKeys(Keys);
+        var inputs = new Dictionary<string, string>(StringComparer.Ordinal);
+        var constants = new Dictionary<string, FixedInput>(StringComparer.Ordinal);
+        var decoding = new Decoding();
+        string? output = null, labels = null;
+        PositionedJson? alphabet = null;
+        var appendSpace = false;
+        foreach (var (key, value, _, _) in root.Members)
+        {
+            switch (key)
+            {
+                case "inputs": foreach (var (name, array, _, _) in value.AsObject(key)) inputs[name] = array.AsString(name); break;
+                case "fixed": foreach (var (name, constant, _, _) in value.AsObject(key)) constants[name] = new FixedInput(name, constant); break;
+                case "output": output = value.AsString(key); break;
+                case "labels": labels = value.AsString(key); break;
+                case "decode":
+                    if (!Decodes.TryGetValue(value.AsString(key), out var decode)) throw value.Error(key, "one of " + string.Join(", ", Decodes.Keys));
+                    decoding = decoding with { Decode = decode };
+                    break;
+                case "alphabet": alphabet = value; break;
+                case "blank": decoding = decoding with { Blank = value.AsInt(key, 0, int.MaxValue) }; break;
+                case "appendSpace": appendSpace = value.AsBool(key); break;
+                case "ignoreSpaces": decoding = decoding with { IgnoreSpaces = value.AsBool(key) }; break;
+                case "end": decoding = decoding with { End = value.AsInt(key, int.MinValue, int.MaxValue) }; break;
+                case "padding": decoding = decoding with { Padding = value.AsInt(key, int.MinValue, int.MaxValue) }; break;
+                case "threshold": decoding = decoding with { Threshold = value.AsNumber(key) }; break;
+                case "positiveClass": decoding = decoding with { PositiveClass = value.AsInt(key, 0, int.MaxValue) }; break;
+            }
+        }
+        var files = new List<string> { path };
+        if (alphabet is not null)
+        {
+            var symbols = Alphabet.Read(alphabet, path, files);
+            if (appendSpace) symbols.Add(" ");
+            // The file lists what can be read; the blank has no line of its own in it.
+            if (decoding.Decode == Decode.Ctc)
+            {
+                if (decoding.Blank > symbols.Count) throw alphabet.Error($"'blank' is {decoding.Blank} but the alphabet has {symbols.Count} symbols. Valid is 0 to {symbols.Count}. Correct 'blank'.");
+                symbols.Insert(decoding.Blank, "");
+            }
+            decoding = decoding with { Alphabet = symbols };
+        }
+        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", Decoding = decoding, Files = files };
+    }
+}
