@@ -1,0 +1,41 @@
+using CompressOnBuild.Onnx;
+
+namespace CompressOnBuild.Operators;
+
+/// <summary>One reader of a weight: input <paramref name="Input"/> of <paramref name="Node"/>; <paramref name="Operator"/> is null for a reader that knows no weights.</summary>
+public sealed record SiteUse(Node Node, int Input, Operator? Operator);
+
+/// <summary>A weight that can be compressed, wherever it is stored, with everybody who reads it.</summary>
+public sealed class Site
+{
+    internal Site(string name, Value weight, Tensor tensor, IReadOnlyList<SiteUse> uses, int[] channelAxes)
+    {
+        Name = name;
+        Weight = weight;
+        Tensor = tensor;
+        Uses = uses;
+        ChannelAxes = channelAxes;
+    }
+
+    /// <summary>The weight's name; made unique by a number when several bodies use the same name.</summary>
+    public string Name { get; }
+    public Value Weight { get; }
+    public Tensor Tensor { get; }
+    public IReadOnlyList<SiteUse> Uses { get; }
+    /// <summary>Axes of the tensor that index output channels.</summary>
+    public IReadOnlyList<int> ChannelAxes { get; }
+
+    /// <summary>The operator when all readers read it the same way, else null: then only forms that restore the whole weight are possible.</summary>
+    public Operator? Operator => Uses.All(u => u.Operator == Uses[0].Operator) ? Uses[0].Operator : null;
+
+    /// <summary>The operator's name for reports.</summary>
+    public string OperatorName => Uses[0].Operator?.OpType ?? Uses[0].Node.OpType;
+
+    /// <summary>The only reader, null when there are several.</summary>
+    public Node? SingleNode => Uses.Count == 1 ? Uses[0].Node : null;
+
+    /// <summary>True when the weight is read in the main graph only, where activations can be observed.</summary>
+    public bool IsObservable => Uses.All(u => u.Node.Graph.Outer is null);
+
+    public override string ToString() => $"{Name} {Tensor}";
+}

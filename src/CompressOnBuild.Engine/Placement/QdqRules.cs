@@ -1,0 +1,48 @@
+using CompressOnBuild.Onnx;
+
+namespace CompressOnBuild.Placement;
+
+/// <summary>How an operator behaves between quantized values.</summary>
+public enum QdqBehaviour
+{
+    /// <summary>No integer kernel: its inputs are dequantized, its output is float.</summary>
+    Float,
+    /// <summary>Moves values without changing them: the output has the parameters of the input.</summary>
+    Same,
+    /// <summary>Has an integer kernel that takes quantized inputs and gives an output with parameters of its own.</summary>
+    Requantize,
+}
+
+/// <summary>
+/// What ONNX Runtime's CPU provider fuses between DequantizeLinear and QuantizeLinear (knowledge: its QDQ selectors). Everything that
+/// is not here stays float: a lone pair around it would only cost time.
+/// </summary>
+public static class QdqRules
+{
+    private static readonly HashSet<string> Same = ["Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "MaxPool", "Slice"];
+    private static readonly HashSet<string> Requantize = ["Add", "Mul", "AveragePool", "GlobalAveragePool", "Concat", "LeakyRelu", "Sigmoid"];
+
+    /// <summary>The behaviour of a node when its data inputs are quantized.</summary>
+    public static QdqBehaviour Of(Node node)
+    {
+        if (node.Domain.Length > 0) return QdqBehaviour.Float;
+        if (Same.Contains(node.OpType)) return node.Outputs.Count(o => o is not null) == 1 ? QdqBehaviour.Same : QdqBehaviour.Float;
+        return Requantize.Contains(node.OpType) ? QdqBehaviour.Requantize : QdqBehaviour.Float;
+    }
+
+    /// <summary>The inputs of <paramref name="node"/> that carry activations (not shapes, axes or parameters).</summary>
+    public static IEnumerable<Value> DataInputs(Node node) => node.OpType is "Add" or "Mul" or "Concat"
+        ? node.Inputs.OfType<Value>()
+        : node.Input(0) is { } first ? [first] : [];
+
+    /// <summary>
+    /// The activation that ONNX Runtime absorbs into the integer kernel of <paramref name="node"/>: a Relu or Clip that alone reads its
+    /// output. Then only the value behind it is quantized.
+    /// </summary>
+    public static Node? AbsorbedActivation(Node node)
+    {
+        if (node.Output(0) is not { Uses.Count: 1 } output || output.IsGraphOutput) return null;
+        var next = output.Uses[0].Node;
+        return next.Graph == node.Graph && (next.Is("Relu") || (next.Is("Clip") && next.Input(0) == output)) ? next : null;
+    }
+}

@@ -1,0 +1,26 @@
+using System.Numerics.Tensors;
+
+namespace CompressOnBuild.Weights;
+
+/// <summary>A weight rounded to 16-bit floating point (IEEE 754 binary16).</summary>
+public sealed class HalfWeight
+{
+    public required Half[] Values { get; init; }
+    public required long[] Shape { get; init; }
+
+    /// <summary>Rounds to nearest even. Null when a value is too large for the format (65504).</summary>
+    public static HalfWeight? Round(ReadOnlySpan<float> weights, long[] shape)
+    {
+        var values = new Half[weights.Length];
+        TensorPrimitives.ConvertToHalf(weights, values);
+        foreach (var v in values) if (!Half.IsFinite(v)) return null;
+        return new HalfWeight { Values = values, Shape = shape };
+    }
+
+    public float[] Decompress()
+    {
+        var result = new float[Values.Length];
+        TensorPrimitives.ConvertToSingle(Values, result);
+        return result;
+    }
+}
