@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
@@ -13,6 +12,13 @@ public sealed record Port(string Name, ElementType ElementType, IReadOnlyList<lo
 
 /// <summary>How a session runs. <paramref name="Role"/> names the model in messages ("original", "compressed").</summary>
 public sealed record SessionSettings(string Role, string File = "", int Threads = 1, bool Optimize = true, Watchdog? Watchdog = null);
+
+/// <summary>
+/// Reads one output where the runtime left it. The spans die with the call. <paramref name="index"/> counts in the requested names;
+/// an output that is no tensor of plain numbers (string, sequence, map) comes as <see cref="ElementType.String"/> or
+/// <see cref="ElementType.Undefined"/> with no bytes.
+/// </summary>
+public delegate void OutputReader(int index, ElementType elementType, ReadOnlySpan<long> shape, ReadOnlySpan<byte> bytes);
 
 /// <summary>
 /// ONNX Runtime, the way users run it: CPU provider, sequential. The runtime gets the verified bytes of a model, never a path that it would resolve again.
@@ -71,15 +77,52 @@ public sealed class Session : IDisposable
     /// <exception cref="CompressionException">COB1021 when the runtime fails on these inputs.</exception>
     public Tensor[] Run(IReadOnlyDictionary<string, Tensor> inputs, CancellationToken cancel = default)
     {
-        cancel.ThrowIfCancellationRequested();
-        var handles = new List<IDisposable>();
-        try
+        using var feed = Bind(inputs);
+        using var results = feed.RunOnce(outputNames, cancel);
+        return [.. results.Select(FromOrt)];
+    }
+
+    /// <summary>
+    /// Runs once and shows the outputs <paramref name="names"/> without copying them. With more than one thread in the settings
+    /// different outputs are read at the same time; one output is never read by two threads.
+    /// </summary>
+    /// <exception cref="CompressionException">COB1021 when the runtime fails on these inputs.</exception>
+    public void Run(IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyList<string> names, OutputReader read, CancellationToken cancel = default)
+    {
+        using var feed = Bind(inputs);
+        using var results = feed.RunOnce(names, cancel);
+        if (settings.Threads == 1 || results.Count == 1)
+            for (var i = 0; i < results.Count; i++) Show(results[i], i);
+        else
+            Parallel.For(0, results.Count, new ParallelOptions { MaxDegreeOfParallelism = settings.Threads < 1 ? -1 : settings.Threads, CancellationToken = cancel }, i => Show(results[i], i));
+
+        void Show(OrtValue value, int index)
         {
-            using var options = new RunOptions();
-            using var stop = cancel.Register(() => options.Terminate = true);
-            var names = new List<string>();
-            var values = new List<OrtValue>();
-            foreach (var port in Inputs)
+            if (!value.IsTensor) { read(index, ElementType.Undefined, [], []); return; }
+            var info = value.GetTensorTypeAndShape();
+            if (info.ElementDataType == TensorElementType.String) read(index, ElementType.String, info.Shape, []);
+            else read(index, (ElementType)(int)info.ElementDataType, info.Shape, Bytes(value, info));
+        }
+    }
+
+    /// <summary>Hands inputs to the runtime once, for many runs on them (<see cref="Feed.Run"/>).</summary>
+    public Feed Bind(IReadOnlyDictionary<string, Tensor> inputs) => new(this, inputs);
+
+    public void Dispose() => session.Dispose();
+
+    /// <summary>Inputs that stand ready in the runtime's form, so that a timed run is the runtime's work and nothing else.</summary>
+    public sealed class Feed : IDisposable
+    {
+        private readonly Session owner;
+        private readonly List<IDisposable> handles = [];
+        private readonly List<string> names = [];
+        private readonly List<OrtValue> values = [];
+        private readonly RunOptions options = new();
+
+        internal Feed(Session owner, IReadOnlyDictionary<string, Tensor> inputs)
+        {
+            this.owner = owner;
+            foreach (var port in owner.Inputs)
             {
                 if (!inputs.TryGetValue(port.Name, out var tensor)) continue; // an input with a default
                 names.Add(port.Name);
@@ -87,23 +130,38 @@ public sealed class Session : IDisposable
                 handles.Add(value);
                 values.Add(value);
             }
-            using var watch = settings.Watchdog?.Watch($"running the {settings.Role} model");
-            using var results = session.Run(options, names, values, outputNames);
-            return [.. results.Select(FromOrt)];
         }
-        catch (OnnxRuntimeException e)
+
+        /// <summary>Runs and drops every output of the model uncopied.</summary>
+        /// <exception cref="CompressionException">COB1021 when the runtime fails on these inputs.</exception>
+        public void Run(CancellationToken cancel = default) => RunOnce(owner.outputNames, cancel).Dispose();
+
+        internal IDisposableReadOnlyCollection<OrtValue> RunOnce(IReadOnlyCollection<string> outputs, CancellationToken cancel)
         {
             cancel.ThrowIfCancellationRequested();
-            throw new CompressionException(Codes.RuntimeFailed, $"ONNX Runtime {RuntimeVersion} cannot run the {settings.Role} model on the data: {e.Message}. Check that shapes and types of the data fit the model's inputs ({string.Join(", ", Inputs.Select(i => $"{i.Name}: {i.ElementType}[{string.Join(",", i.Shape)}]"))}).", settings.File, inner: e);
+            var settings = owner.settings;
+            using var stop = cancel.Register(() => options.Terminate = true);
+            using var watch = settings.Watchdog?.Watch($"running the {settings.Role} model", () => options.Terminate = true);
+            try
+            {
+                return owner.session.Run(options, names, values, outputs);
+            }
+            catch (OnnxRuntimeException e)
+            {
+                cancel.ThrowIfCancellationRequested();
+                if (watch?.Breach is { } breach) throw breach;
+                throw new CompressionException(Codes.RuntimeFailed, $"ONNX Runtime {RuntimeVersion} cannot run the {settings.Role} model on the data: {e.Message}. Check that shapes and types of the data fit the model's inputs ({string.Join(", ", owner.Inputs.Select(i => $"{i.Name}: {i.ElementType}[{string.Join(",", i.Shape)}]"))}).", settings.File, inner: e);
+            }
         }
-        finally
+
+        public void Dispose()
         {
             // Values before the memory they stand on.
             for (var i = handles.Count - 1; i >= 0; i--) handles[i].Dispose();
+            handles.Clear();
+            options.Dispose();
         }
     }
-
-    public void Dispose() => session.Dispose();
 
     private static Port ToPort(string name, NodeMetadata metadata) => new(name,
         metadata.IsTensor ? (ElementType)(int)metadata.ElementDataType : ElementType.Undefined,
@@ -134,6 +192,15 @@ public sealed class Session : IDisposable
             throw new CompressionException(Codes.RuntimeFailed, $"the {settings.Role} model returns {value.OnnxType}; only tensors can be compared. Export the model with tensor outputs.", settings.File);
         var info = value.GetTensorTypeAndShape();
         if (info.ElementDataType == TensorElementType.String) return Tensor.OfStrings(value.GetStringTensorAsArray(), info.Shape);
-        return new Tensor((ElementType)(int)info.ElementDataType, info.Shape, value.GetTensorMutableRawData().ToArray());
+        return new Tensor((ElementType)(int)info.ElementDataType, info.Shape, Bytes(value, info).ToArray());
+    }
+
+    // An empty tensor may have no address; one above 2 GB does not fit a span.
+    private ReadOnlySpan<byte> Bytes(OrtValue value, OrtTensorTypeAndShapeInfo info)
+    {
+        if (info.ElementCount == 0) return [];
+        if (info.ElementCount * ((ElementType)(int)info.ElementDataType).Bits() / 8 > Array.MaxLength)
+            throw new CompressionException(Codes.RuntimeFailed, $"the {settings.Role} model computes a tensor of shape [{string.Join(",", info.Shape)}]; tensors up to 2 GB can be observed. Give smaller data (fewer samples at once, smaller pictures).", settings.File);
+        return value.GetTensorMutableRawData();
     }
 }

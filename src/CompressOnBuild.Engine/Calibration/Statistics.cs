@@ -1,0 +1,60 @@
+using System.Diagnostics.CodeAnalysis;
+using CompressOnBuild.Onnx;
+
+namespace CompressOnBuild.Calibration;
+
+/// <summary>What the samples showed of the requested values. Values the runtime could not show (sequences, strings) are missing.</summary>
+public sealed class Statistics
+{
+    private readonly Dictionary<string, ValueStatistics> values;
+
+    internal Statistics(int samples, Dictionary<string, ValueStatistics> values)
+    {
+        Samples = samples;
+        this.values = values;
+    }
+
+    /// <summary>How many samples were run.</summary>
+    public int Samples { get; }
+
+    /// <summary>By name of the value.</summary>
+    public IReadOnlyDictionary<string, ValueStatistics> Values => values;
+
+    /// <exception cref="KeyNotFoundException">The value was not requested or not seen.</exception>
+    public ValueStatistics this[string name] => values[name];
+
+    public bool TryGet(string name, [NotNullWhen(true)] out ValueStatistics? value) => values.TryGetValue(name, out value);
+}
+
+/// <summary>
+/// One value over all samples. Only floating-point values (fp16, bf16 and double are read as float) have a range, a histogram and means;
+/// of others there are type and shape.
+/// </summary>
+public sealed class ValueStatistics
+{
+    internal ValueStatistics(string name) => Name = name;
+
+    public string Name { get; }
+    public ElementType ElementType { get; internal set; }
+
+    /// <summary>Shape in the first sample.</summary>
+    public IReadOnlyList<long> Shape { get; internal set; } = [];
+
+    /// <summary>Smallest finite element; 0 when there was none.</summary>
+    public float Min { get; internal set; }
+    /// <summary>Largest finite element; 0 when there was none.</summary>
+    public float Max { get; internal set; }
+
+    /// <summary>Finite elements seen; 0 says that range and histogram mean nothing.</summary>
+    public long Count { get; internal set; }
+    /// <summary>NaN and infinite elements; they are in no other figure.</summary>
+    public long NonFinite { get; internal set; }
+    /// <summary>Elements of an average sample.</summary>
+    public double MeanElements { get; internal set; }
+
+    /// <summary>Empty for a value that is no float.</summary>
+    public Histogram Histogram { get; } = new();
+
+    /// <summary>Mean of each channel over all samples and positions (non-finite elements as 0), where asked for and where the number of channels never changed; else null.</summary>
+    public IReadOnlyList<double>? ChannelMeans { get; internal set; }
+}
