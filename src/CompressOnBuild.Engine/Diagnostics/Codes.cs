@@ -74,7 +74,21 @@ public static class Codes
     public const string RecipeDuplicateKey = "COB2007";
     public const string RecipeMissingKey = "COB2008";
 
+    // 21xx: why a weight was left alone
+    public const string WeightTooSmall = "COB2101";
+    public const string WeightNotFloat = "COB2102";
+    public const string WeightHasNoForm = "COB2103";
+    public const string WeightLoss = "COB2104";
+    public const string RuleLeftAlone = "COB2105";
+
     // 4xxx: the gate
+    public const string AccuracyDropped = "COB4001";
+    public const string RequirementMissed = "COB4002";
+    public const string TooLarge = "COB4003";
+    public const string TooSlow = "COB4004";
+    public const string LimitWithoutData = "COB4005";
+    public const string Undecided = "COB4006";
+    public const string Grew = "COB4007";
 
     // 5xxx: output
     public const string OutputNotWritable = "COB5001";

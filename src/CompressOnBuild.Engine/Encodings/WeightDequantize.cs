@@ -23,6 +23,7 @@ public sealed class WeightDequantize(string id) : IEncoding
             return $"{site.OperatorName} has no integer kernel";
         if (site.Operator.Role == WeightRole.MatrixProduct && site.Tensor.Rank != 2) return $"the integer kernel takes matrices, not rank {site.Tensor.Rank}";
         if (site.Operator.OpType == "Conv" && site.Tensor.Rank is < 3 or > 4) return $"the integer kernel takes 1-D and 2-D convolutions, not weights of rank {site.Tensor.Rank}";
+        if (site.Uses.Select(u => u.Node.Int("transB", 0)).Distinct().Count() > 1) return "its readers disagree about transB";
         if (site.Uses.Any(u => u.Node.Is("Gemm") && (u.Node.Float("alpha", 1) != 1 || u.Node.Float("beta", 1) != 1 || u.Node.Int("transA", 0) != 0)))
             return "Gemm with alpha, beta or transA has no integer kernel";
         return null;
@@ -33,10 +34,25 @@ public sealed class WeightDequantize(string id) : IEncoding
         foreach (var (site, weight) in sites)
         {
             var graph = site.Weight.Graph;
-            var codes = graph.AddInitializer("w", Tensor.Create(weight.Codes, weight.Shape));
-            var scales = graph.AddInitializer("s", Tensor.Create(weight.Scales, weight.Scales.Length));
-            var node = graph.Insert(RestoredWeight.Spot(site), "DequantizeLinear", "r", [codes, scales], [NodeAttribute.Int("axis", weight.ChannelAxes[0])]);
+            var stored = site.Uses.Any(u => u.Node.Is("Gemm")) ? RestoredWeight.AsKN(weight, site.Uses[0].Node) : weight;
+            var codes = graph.AddInitializer("w", Tensor.Create(stored.Codes, stored.Shape));
+            var scales = graph.AddInitializer("s", Tensor.Create(stored.Scales, stored.Scales.Length));
+            var node = graph.Insert(RestoredWeight.Spot(site), "DequantizeLinear", "r", [codes, scales], [NodeAttribute.Int("axis", stored.ChannelAxes[0])]);
+            var readers = site.Uses.Select(u => u.Node).ToArray();
             RestoredWeight.Replace(site, node.Output(0)!);
+            foreach (var reader in readers) if (reader.Is("Gemm")) Split(reader);
         }
+    }
+
+    // QGemm wants its bias as integers in the scale of activations times weights; MatMul takes float activations out and Add a float bias.
+    private static void Split(Node gemm)
+    {
+        var graph = gemm.Graph;
+        var output = gemm.Output(0)!;
+        var bias = gemm.Input(2);
+        var product = graph.Insert(gemm, "MatMul", "m", [gemm.Input(0), gemm.Input(1)]);
+        var last = bias is null ? product : graph.Insert(gemm, "Add", "a", [product.Output(0), bias]);
+        last.SetOutput(0, output);
+        graph.Remove(gemm);
     }
 }

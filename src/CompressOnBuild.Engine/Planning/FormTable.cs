@@ -1,0 +1,61 @@
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Encodings;
+using CompressOnBuild.Operators;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>
+/// Turns a wanted form into one that the operator, the operator set and the runtime have, never one that is slower than float where a
+/// faster one exists. Order of fallback: static, dynamic, weights.
+/// </summary>
+public static class FormTable
+{
+    // Names and nodes that a rewritten weight adds to the file, about.
+    private const int NodeBytes = 90;
+
+    /// <summary>The decision for <paramref name="site"/> when <paramref name="wanted"/> is asked for.</summary>
+    /// <param name="site">The weight.</param>
+    /// <param name="wanted">Any form but Auto.</param>
+    /// <param name="opset">Operator set of the prepared model.</param>
+    /// <param name="observed">Whether the ranges of the activations around the site are known.</param>
+    /// <param name="because">Why this form was wanted.</param>
+    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because)
+    {
+        if (wanted == WeightForm.None) return new(site.Name, WeightForm.None, null, 32, because, Codes.RuleLeftAlone);
+        if (site.Tensor.ElementType != Onnx.ElementType.Float)
+            return new(site.Name, WeightForm.None, null, 32, $"the weight is stored as {site.Tensor.ElementType}, not as 32-bit floats", Codes.WeightNotFloat);
+        if (Bytes(site, wanted == WeightForm.Fp16 ? 16 : 8) >= site.Tensor.ByteCount)
+            return new(site.Name, WeightForm.None, null, 32, $"{site.Tensor.ByteCount} bytes: scales and nodes would take more than the codes save", Codes.WeightTooSmall);
+        if (wanted == WeightForm.Fp16) return new(site.Name, WeightForm.Fp16, HalfCast.Id, 16, because);
+
+        var reasons = new List<string>();
+        if (wanted == WeightForm.Static)
+        {
+            var refused = site.IsObservable ? EncodingTable.Static.Refuses(site, opset) : "its activations are inside a body and cannot be observed";
+            if (refused is null && !observed) refused = "the ranges of its activations are not known";
+            if (refused is null) return new(site.Name, WeightForm.Static, EncodingTable.Static.Id, 8, because);
+            reasons.Add($"not static: {refused}");
+        }
+        if (wanted is WeightForm.Static or WeightForm.Dynamic)
+        {
+            foreach (IEncoding encoding in new IEncoding[] { EncodingTable.DynamicMatMul, EncodingTable.DynamicLstm })
+                if (encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Dynamic, encoding.Id, 8, Join(because, reasons));
+            reasons.Add($"{site.OperatorName} has no fast dynamic form");
+        }
+        foreach (IEncoding encoding in new IEncoding[] { EncodingTable.GatherRows, EncodingTable.MatMulDequantize, EncodingTable.CastMul })
+            if (encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
+        return new(site.Name, WeightForm.None, null, 32, Join("no integer form of this operator is known", reasons), Codes.WeightHasNoForm);
+    }
+
+    /// <summary>Bytes of the weight after compression to <paramref name="bits"/>, scales and nodes included.</summary>
+    public static long Bytes(Site site, int bits)
+    {
+        var codes = site.Tensor.Count * bits / 8;
+        if (bits == 16) return codes + NodeBytes;
+        long channels = 1;
+        foreach (var axis in site.ChannelAxes) channels *= site.Tensor.Shape[axis];
+        return codes + channels * sizeof(float) + NodeBytes;
+    }
+
+    private static string Join(string because, List<string> reasons) => reasons.Count == 0 ? because : $"{because} ({string.Join("; ", reasons)})";
+}

@@ -1,0 +1,22 @@
+using CompressOnBuild.Placement;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>
+/// What happens to one weight. <paramref name="Form"/> is never Auto. <paramref name="Encoding"/> names how it is spelled (null: left alone).
+/// <paramref name="Because"/> is the figure or rule that chose it; <paramref name="Code"/> the rule's page when the weight is left alone.
+/// </summary>
+public sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null);
+
+/// <summary>Parameters of one quantized activation.</summary>
+public sealed record ValueDecision(string Value, ActivationParameters Parameters);
+
+/// <summary>The whole plan: plain data, names only. What is executed, reported, and later locked.</summary>
+/// <param name="Weights">One decision for every site, in the model's order.</param>
+/// <param name="Values">Activations to quantize.</param>
+/// <param name="JoinRegions">Whether operators between integer nodes run on integers too.</param>
+public sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions)
+{
+    /// <summary>A plan that leaves everything alone for the same reason.</summary>
+    public static Plan Nothing { get; } = new([], [], false);
+}
