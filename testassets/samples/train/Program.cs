@@ -16,7 +16,7 @@ if (args.Length is 0 or > 2 || (args.Length == 2 && !int.TryParse(args[1], Cultu
     return 1;
 }
 var folder = args[0];
-var steps = args.Length == 2 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 2000;
+var steps = args.Length == 2 ? int.Parse(args[1], CultureInfo.InvariantCulture) : 2400;
 
 var validation = Trainer.Draw(ValidationSeed, ValidationCount);
 WritePictures(Path.Combine(folder, "val"), validation, labelled: true);
