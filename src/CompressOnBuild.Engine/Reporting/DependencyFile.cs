@@ -1,0 +1,44 @@
+using System.Globalization;
+using System.Text;
+
+namespace CompressOnBuild.Reporting;
+
+/// <summary>
+/// <c>inputs.txt</c> and <c>accessor.txt</c>: what the build's targets read to know, without starting the worker, whether the output is
+/// still current and which names the accessor has. UTF-8, LF. Written last, so an interrupted run leaves the old list, which is then stale.
+/// </summary>
+public static class DependencyFile
+{
+    public const string Inputs = "inputs.txt";
+    public const string Accessor = "accessor.txt";
+
+    /// <summary>
+    /// Writes both files into <paramref name="folder"/>. <paramref name="requestSha256"/>: hash of the response file's bytes, null when there
+    /// was none. Lines of inputs.txt: <c>cob-inputs 1 HASH|none</c>, <c>SHA256 SIZE TICKS PATH</c> per file read, <c>dir PATH</c> per data
+    /// folder, <c>out SHA256 SIZE TICKS PATH</c> per file left.
+    /// </summary>
+    public static void Write(CompressionResult result, string folder, string? requestSha256)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        OutputFile.WriteText(Path.Combine(folder, Accessor), $"inputs{Fields(result.InputNames)}\noutputs{Fields(result.OutputNames)}\n");
+
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"cob-inputs 1 {requestSha256 ?? "none"}\n");
+        foreach (var file in result.InputFiles.DistinctBy(f => f.Path).OrderBy(f => f.Path, StringComparer.Ordinal)) text.Append(Line(file));
+        foreach (var directory in result.InputFolders.Distinct().Order(StringComparer.Ordinal)) text.Append("dir ").Append(OneLine(directory)).Append('\n');
+        string[] left = [result.OutputModel, result.OutputModel + ".data", .. ReportWriter.Files.Append(Accessor).Select(name => Path.Combine(folder, name))];
+        foreach (var path in left.Where(File.Exists)) text.Append("out ").Append(Line(InputFile.Of(path)));
+        OutputFile.WriteText(Path.Combine(folder, Inputs), text.ToString());
+    }
+
+    /// <summary>Backslash, tab and line breaks as <c>\\ \t \n \r</c>: one field of a line stays one field.</summary>
+    public static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
+        .Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal);
+
+    private static string Fields(IReadOnlyList<string> names) => string.Concat(names.Select(n => "\t" + Escape(n)));
+
+    private static string Line(InputFile file) => string.Create(CultureInfo.InvariantCulture, $"{file.Sha256} {file.Size} {file.ModifiedUtcTicks} {OneLine(file.Path)}\n");
+
+    // A path with a line break names no existing file after this: such a result always counts as stale, and no line can be forged.
+    private static string OneLine(string path) => path.Replace('\n', '\ufffd').Replace('\r', '\ufffd');
+}

@@ -1,0 +1,72 @@
+using System.Text;
+using static CompressOnBuild.Reporting.MarkdownText;
+
+namespace CompressOnBuild.Reporting;
+
+/// <summary><c>report.md</c>: the short report, for a pull request or a build summary.</summary>
+internal static class MarkdownReport
+{
+    private const int MostRows = 40;
+
+    public static string Write(CompressionResult result)
+    {
+        var text = new StringBuilder();
+        var measured = result.Measurements;
+        Line($"# {Code(Path.GetFileName(result.Request.Model))}: {Verdicts.Word(result.Verdict).ToLowerInvariant()}");
+        Line(Escape(Verdicts.Sentence(result)));
+        Line("");
+        Line("| | original | compressed | |");
+        Line("|---|---:|---:|---:|");
+        Line($"| size | {Figures.Bytes(result.Original.ShippedBytes)} | {Figures.Bytes(result.Compressed.ShippedBytes)} | {Figures.Share(result.Compressed.ShippedBytes, result.Original.ShippedBytes)} |");
+        foreach (var metric in measured.Metrics)
+        {
+            var change = MetricText.Change(metric.Name, metric.Drop);
+            if (metric.Confidence is { } interval) change += $" (95 % interval {MetricText.Interval(metric.Name, interval)})";
+            if (metric.Limit is { } limit) change += $", limit {MetricText.Limit(metric.Name, limit)}";
+            Line($"| {Escape(metric.Name)}, {Figures.Count(metric.Samples)} samples | {MetricText.Value(metric.Name, metric.Original)} | {MetricText.Value(metric.Name, metric.Compressed)} | {change}{(metric.Passed ? "" : " **failed**")} |");
+        }
+        if (measured.Latency is { } latency)
+            Line($"| latency, 1 thread | {Figures.Milliseconds(latency.OriginalMs)} | {Figures.Milliseconds(latency.CompressedMs)} | {Figures.Speed(latency.SpeedupMedian)} ({Figures.Number(latency.SpeedupMin)}x to {Figures.Number(latency.SpeedupMax)}x) |");
+        if (result.Warnings.Count > 0)
+        {
+            Section("Warnings");
+            foreach (var warning in result.Warnings) Line($"- {warning.Code}: {Escape(warning.Message)}");
+        }
+        if (result.Steps.Count > 0)
+        {
+            Section("Steps");
+            for (var i = 0; i < result.Steps.Count; i++) Line($"{i + 1}. {Escape(result.Steps[i])}");
+        }
+        if (result.Weights.Count > 0)
+        {
+            Section($"Weights compressed ({Figures.Count(result.Weights.Count)})");
+            Line("| weight | operator | shape | form | before | after | because |");
+            Line("|---|---|---|---|---:|---:|---|");
+            foreach (var w in result.Weights.OrderByDescending(w => w.BytesBefore).Take(MostRows))
+                Line($"| {Code(w.Name)} | {Escape(w.Operator)} | {Figures.Shape(w.Shape)} | {Escape(w.Technique)}, {Escape(w.Encoding)}, {Figures.Number(w.Bits)} bits | {Figures.Bytes(w.BytesBefore)} | {Figures.Bytes(w.BytesAfter)} | {Escape(w.Because)} |");
+            More(result.Weights.Count);
+        }
+        if (result.Skipped.Count > 0)
+        {
+            Section($"Weights left alone ({Figures.Count(result.Skipped.Count)})");
+            Line("| weight | operator | shape | size | because |");
+            Line("|---|---|---|---:|---|");
+            foreach (var s in result.Skipped.OrderByDescending(s => s.Bytes).Take(MostRows))
+                Line($"| {Code(s.Name)} | {Escape(s.Operator)} | {Figures.Shape(s.Shape)} | {Figures.Bytes(s.Bytes)} | {s.Code}: {Escape(s.Because)} |");
+            More(result.Skipped.Count);
+        }
+        Section("Provenance");
+        var p = result.Provenance;
+        Line($"- model {Code(p.ModelSha256)}, compressed {Code(result.Compressed.Sha256)}");
+        Line($"- recipe {Code(p.RecipeName)} {Code(p.RecipeSha256)}, target {Escape(p.Target)}, seed {p.Seed}");
+        Line($"- CompressOnBuild {Escape(p.ToolVersion)}, ONNX Runtime {Escape(p.OnnxRuntimeVersion)}");
+        return text.ToString();
+
+        void Line(string line) => text.Append(line).Append('\n');
+        void Section(string title) => Line($"\n## {title}");
+        void More(int count)
+        {
+            if (count > MostRows) Line($"\nand {count - MostRows} smaller ones, in `{ReportWriter.Json}`.");
+        }
+    }
+}

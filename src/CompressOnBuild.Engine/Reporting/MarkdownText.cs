@@ -1,0 +1,42 @@
+using System.Text;
+using CompressOnBuild.Diagnostics;
+
+namespace CompressOnBuild.Reporting;
+
+/// <summary>Escaping for Markdown (CommonMark and GitHub's tables): hostile names stay text, on one line, in their own cell.</summary>
+internal static class MarkdownText
+{
+    /// <summary>Free text: nothing in it is markup, a link, an entity or a mention.</summary>
+    public static string Escape(string text)
+    {
+        var escaped = new StringBuilder();
+        foreach (var c in ConsoleText.Visible(text))
+        {
+            if (c == '@') escaped.Append("&#64;"); // mentions are found after escapes are resolved
+            else escaped.Append(c is '\\' or '`' or '*' or '_' or '[' or ']' or '<' or '>' or '|' or '&' or '~' or '#' or ':' or '!' ? $"\\{c}" : c.ToString());
+        }
+        return escaped.ToString();
+    }
+
+    /// <summary>A name as a code span, also inside a table.</summary>
+    public static string Code(string name)
+    {
+        var text = ConsoleText.Visible(name);
+        if (text.Length == 0) return "(no name)";
+        var longest = text.Split('`').Length == 1 ? 0 : Runs(text).Max();
+        var fence = new string('`', longest + 1);
+        var pad = text.StartsWith('`') || text.EndsWith('`') ? " " : "";
+        // In a table cell a pipe ends the cell even inside a code span, unless a backslash stands before it.
+        return $"{fence}{pad}{text.Replace("|", "\\|", StringComparison.Ordinal)}{pad}{fence}";
+    }
+
+    private static IEnumerable<int> Runs(string text)
+    {
+        var run = 0;
+        foreach (var c in text)
+        {
+            run = c == '`' ? run + 1 : 0;
+            yield return run;
+        }
+    }
+}

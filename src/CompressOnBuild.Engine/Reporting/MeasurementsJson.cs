@@ -1,0 +1,65 @@
+namespace CompressOnBuild.Reporting;
+
+/// <summary>
+/// <c>measurements.json</c>, schema version 1: what differs between machines and runs. Never embedded, never part of a key. A member
+/// without a finite value is left out (the SQNR of the original against itself is infinite).
+/// </summary>
+internal static class MeasurementsJson
+{
+    public static byte[] Write(CompressionResult result) => ReportJson.Document(json =>
+    {
+        var measured = result.Measurements;
+        json.WriteNumber("schemaVersion", ReportJson.SchemaVersion);
+        json.WriteStartArray("metrics");
+        foreach (var metric in measured.Metrics)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", metric.Name);
+            ReportJson.Number(json, "original", metric.Original);
+            ReportJson.Number(json, "compressed", metric.Compressed);
+            ReportJson.Number(json, "drop", metric.Drop);
+            ReportJson.Number(json, "limit", metric.Limit);
+            json.WriteNumber("samples", metric.Samples);
+            if (metric.Confidence is { } interval && double.IsFinite(interval.Low) && double.IsFinite(interval.High))
+            {
+                json.WriteStartArray("confidence");
+                json.WriteNumberValue(interval.Low);
+                json.WriteNumberValue(interval.High);
+                json.WriteEndArray();
+            }
+            json.WriteBoolean("passed", metric.Passed);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        if (measured.Latency is { } latency)
+        {
+            ReportJson.Number(json, "latencyOriginalMs", latency.OriginalMs);
+            ReportJson.Number(json, "latencyCompressedMs", latency.CompressedMs);
+            json.WriteStartObject("speedup");
+            ReportJson.Number(json, "min", latency.SpeedupMin);
+            ReportJson.Number(json, "median", latency.SpeedupMedian);
+            ReportJson.Number(json, "max", latency.SpeedupMax);
+            json.WriteEndObject();
+        }
+        json.WriteNumber("peakMemoryBytes", measured.PeakMemoryBytes);
+        ReportJson.Number(json, "seconds", measured.Seconds);
+        json.WriteString("processor", measured.Processor);
+        json.WriteStartArray("instructionSets");
+        foreach (var set in measured.InstructionSets) json.WriteStringValue(set);
+        json.WriteEndArray();
+        json.WriteString("onnxRuntime", measured.OnnxRuntime);
+        json.WriteStartArray("candidates");
+        foreach (var candidate in measured.Candidates)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", candidate.Name);
+            json.WriteNumber("bytes", candidate.Bytes);
+            ReportJson.Number(json, "metric", candidate.Metric);
+            ReportJson.Number(json, "drop", candidate.Drop);
+            ReportJson.Number(json, "estimatedCost", candidate.EstimatedCost);
+            json.WriteBoolean("chosen", candidate.Chosen);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    });
+}
