@@ -1,0 +1,22 @@
+namespace CompressOnBuild.Evaluation.Metrics;
+
+/// <summary>
+/// Exact match: share of samples whose decoded sequence (greedy CTC, Graves et al. 2006, or argmax per step; see <see cref="Decoding"/>)
+/// equals the label. Of lines of text this is line accuracy, of words word accuracy.
+/// </summary>
+internal sealed class Exact(Decoding decoding) : IMetric
+{
+    public string Name => "exact";
+    public bool HigherIsBetter => true;
+    public bool NeedsLabels => true;
+    public bool IsShare => true;
+    public int Width => 1;
+
+    public void Contribute(in Outcome outcome, Span<double> contribution)
+    {
+        var (truth, decoded) = SequencePair.Of(outcome, decoding, Name);
+        contribution[0] = truth.AsSpan().SequenceEqual(decoded) ? 1 : 0;
+    }
+
+    public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);
+}

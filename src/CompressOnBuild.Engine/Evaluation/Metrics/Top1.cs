@@ -1,0 +1,23 @@
+namespace CompressOnBuild.Evaluation.Metrics;
+
+/// <summary>
+/// Top-1 accuracy: share of samples whose decision (<see cref="Scores.Class"/>: largest score; of a single score, above the threshold) is the
+/// label. Source: ILSVRC (Russakovsky et al. 2015). An output with a NaN is wrong.
+/// </summary>
+internal sealed class Top1(Decoding decoding) : IMetric
+{
+    public string Name => "top1";
+    public bool HigherIsBetter => true;
+    public bool NeedsLabels => true;
+    public bool IsShare => true;
+    public int Width => 1;
+
+    public void Contribute(in Outcome outcome, Span<double> contribution)
+    {
+        var label = Scores.ClassOf(outcome, Name);
+        Scores.CheckRange(outcome, label, (int)outcome.Output.Count);
+        contribution[0] = Scores.Class(outcome.Output, decoding, Name) == label ? 1 : 0;
+    }
+
+    public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);
+}

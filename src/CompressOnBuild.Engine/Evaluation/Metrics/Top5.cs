@@ -1,0 +1,33 @@
+namespace CompressOnBuild.Evaluation.Metrics;
+
+/// <summary>
+/// Top-5 accuracy: share of samples whose label is among the five largest scores (of equal scores the lower index is larger). Source:
+/// ILSVRC (Russakovsky et al. 2015). An output with a NaN is wrong.
+/// </summary>
+internal sealed class Top5 : IMetric
+{
+    public string Name => "top5";
+    public bool HigherIsBetter => true;
+    public bool NeedsLabels => true;
+    public bool IsShare => true;
+    public int Width => 1;
+
+    public void Contribute(in Outcome outcome, Span<double> contribution)
+    {
+        var label = Scores.ClassOf(outcome, Name);
+        var scores = Scores.Of(outcome.Output, Name);
+        Scores.CheckRange(outcome, label, Math.Max(scores.Length, 2));
+        contribution[0] = Scores.ArgMax(scores) >= 0 && label < scores.Length && Rank(scores, (int)label) < 5 ? 1 : 0;
+    }
+
+    public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);
+
+    /// <summary>Number of scores that come before <paramref name="label"/>'s.</summary>
+    private static int Rank(float[] scores, int label)
+    {
+        var rank = 0;
+        for (var i = 0; i < scores.Length; i++)
+            if (scores[i] > scores[label] || scores[i] == scores[label] && i < label) rank++;
+        return rank;
+    }
+}

@@ -1,0 +1,185 @@
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Evaluation;
+using CompressOnBuild.Evaluation.Datasets;
+using CompressOnBuild.Evaluation.Metrics;
+using CompressOnBuild.Onnx;
+
+namespace CompressOnBuild.Engine.Tests.Evaluation;
+
+[TestClass]
+public sealed class MetricTests
+{
+    private static readonly Decoding Ctc = new(Decode.Ctc, ["", "a", "b", " "], Blank: 0);
+
+    [TestMethod]
+    public void Top1IsTheShareOfLargestScoresAtTheLabel() =>
+        Assert.AreEqual(2 / 3.0, Value("top1", new(), (Class(2), Row(0, 1, 3)), (Class(0), Row(5, 1, 3)), (Class(1), Row(5, 1, 3))), 1e-12);
+
+    [TestMethod]
+    public void Top1TakesTheFirstOfEqualScores() =>
+        Assert.AreEqual(0.5, Value("top1", new(), (Class(0), Row(1, 1)), (Class(1), Row(1, 1))));
+
+    [TestMethod]
+    public void Top1TakesASingleScoreAsPositiveAboveTheThreshold() =>
+        Assert.AreEqual(0.75, Value("top1", new(Threshold: 0.3), (Class(1), Row(0.31f)), (Class(0), Row(0.3f)), (Class(1), Row(0.2f)), (Class(0), Row(0.1f))));
+
+    [TestMethod]
+    public void NoNumberIsNeverRight()
+    {
+        Assert.AreEqual(0, Value("top1", new(), (Class(0), Row(float.NaN, 1)), (Class(0), Row(2, float.NaN)), (Class(0), Row(float.NaN))));
+        Assert.AreEqual(0, Value("top5", new(), (Class(0), Row(float.NaN, 1, 2))));
+        Assert.AreEqual(0, Fidelity("agreement", (Row(float.NaN, 1), Row(float.NaN, 1))));
+        Assert.AreEqual(-1, Fidelity("cosine", (Row(float.NaN, 1), Row(1, 1))));
+        Assert.AreEqual(-200, Fidelity("sqnr", (Row(float.NaN, 1), Row(1, 1))));
+    }
+
+    [TestMethod]
+    public void Top5CountsWhatComesBeforeTheLabel() =>
+        Assert.AreEqual(0.5, Value("top5", new(), (Class(4), Row(9, 8, 7, 6, 5, 5)), (Class(5), Row(9, 8, 7, 6, 5, 5))));
+
+    [TestMethod]
+    public void AgreementIsTheShareOfEqualDecisions() =>
+        Assert.AreEqual(0.5, Fidelity("agreement", (Row(1, 2), Row(0, 9)), (Row(1, 2), Row(9, 0))));
+
+    [TestMethod]
+    public void CosineIsTheMeanOverSamples() =>
+        Assert.AreEqual((1 + 0.6 + 0 + 1) / 4, Fidelity("cosine", (Row(1, 2), Row(2, 4)), (Row(3, 4), Row(1, 0)), (Row(0, 0), Row(1, 0)), (Row(0, 0), Row(0, 0))), 1e-12);
+
+    [TestMethod]
+    public void CosineOfAModelWithItselfIsExactlyOne() =>
+        Assert.AreEqual(1.0, Fidelity("cosine", (Row(0.1f, 0.7f, -3.3f), Row(0.1f, 0.7f, -3.3f))));
+
+    [TestMethod]
+    public void SqnrIsTakenOverAllSamplesTogether() =>
+        Assert.AreEqual(10 * Math.Log10(125 / 5.0), Fidelity("sqnr", (Row(9, 0), Row(10, 0)), (Row(5, 2), Row(5, 0))), 1e-12);
+
+    [TestMethod]
+    public void SqnrOfEqualOutputsIsFinite() => Assert.AreEqual(200, Fidelity("sqnr", (Row(1, 2), Row(1, 2))));
+
+    [TestMethod]
+    public void CtcCollapsesRepeatsAndDropsBlanks()
+    {
+        // a a blank a b b -> "aab"
+        var output = Steps(4, 1, 1, 0, 1, 2, 2);
+        Assert.AreEqual(1, Value("exact", Ctc, (new TextLabel("aab"), output)));
+        Assert.AreEqual(0, Value("exact", Ctc, (new TextLabel("ab"), output)));
+    }
+
+    [TestMethod]
+    public void SpacesCountUnlessIgnored()
+    {
+        var output = Steps(4, 1, 3, 2); // "a b"
+        Assert.AreEqual(0, Value("exact", Ctc, (new TextLabel("ab"), output)));
+        Assert.AreEqual(1, Value("exact", Ctc with { IgnoreSpaces = true }, (new TextLabel("ab "), output)));
+    }
+
+    [TestMethod]
+    public void SequencesAreCutBeforeTheEnd()
+    {
+        var decoding = new Decoding(Decode.ArgmaxSequence, End: 3);
+        Assert.AreEqual(0.5, Value("exact", decoding, (new SequenceLabel([1, 2]), Steps(4, 1, 2, 3, 1)), (new SequenceLabel([1, 2]), Steps(4, 1, 2, 1, 3))));
+    }
+
+    [TestMethod]
+    public void CerIsDistanceOverLengthOfAllSamples() =>
+        // "ab" for "b": 1 of 1; "a" for "abb": 2 of 3.
+        Assert.AreEqual(3 / 4.0, Value("cer", Ctc, (new TextLabel("b"), Steps(4, 1, 2)), (new TextLabel("abb"), Steps(4, 1))));
+
+    [TestMethod]
+    public void CerOfIdsIsThePhonemeErrorRate() =>
+        Assert.AreEqual(0.5, Value("cer", new Decoding(Decode.ArgmaxSequence, End: 0), (new SequenceLabel([1, 2]), Steps(4, 1, 3, 0, 0))));
+
+    [TestMethod]
+    [DataRow("kitten", "sitting", 3)]
+    [DataRow("", "abc", 3)]
+    [DataRow("abc", "", 3)]
+    [DataRow("flaw", "lawn", 2)]
+    public void DistanceIsLevenshteins(string a, string b, int distance) =>
+        Assert.AreEqual(distance, SequencePair.Distance([.. a.Select(c => (long)c)], [.. b.Select(c => (long)c)]));
+
+    [TestMethod]
+    public void AucRanksPositivesAmongAllTiesAtMeanRank()
+    {
+        // Pairs positive/negative: (0.8: 0.5, 0.2) 2 of 2; (0.5: 0.5 tied, 0.2) 1.5 of 2.
+        Assert.AreEqual(3.5 / 4, Value("auc", new(), (Class(1), Row(0.8f)), (Class(0), Row(0.5f)), (Class(1), Row(0.5f)), (Class(0), Row(0.2f))), 1e-12);
+    }
+
+    [TestMethod]
+    public void AucWithoutBothClassesIsACodedError()
+    {
+        var e = Assert.ThrowsExactly<CompressionException>(() => Value("auc", new(), (Class(1), Row(0.8f))));
+        Assert.AreEqual(Codes.MetricDoesNotFit, e.Diagnostic.Code);
+    }
+
+    [TestMethod]
+    public void ALabelBeyondTheScoresIsACodedError()
+    {
+        var e = Assert.ThrowsExactly<CompressionException>(() => Value("top1", new(), (Class(3), Row(1, 2, 3))));
+        Assert.AreEqual(Codes.LabelOutOfRange, e.Diagnostic.Code);
+    }
+
+    [TestMethod]
+    public void UnknownNamesAreACodedErrorThatListsTheValidOnes()
+    {
+        var e = Assert.ThrowsExactly<CompressionException>(() => Metric.Check(["top1", "accuracy"]));
+        Assert.AreEqual(Codes.MetricUnknown, e.Diagnostic.Code);
+        StringAssert.Contains(e.Message, "'accuracy'");
+        foreach (var name in Metric.Names) StringAssert.Contains(e.Message, name);
+    }
+
+    [TestMethod]
+    public void LabelMetricsWithoutLabelsAreACodedError()
+    {
+        var e = Assert.ThrowsExactly<CompressionException>(() => Metric.Resolve(["top1"], LabelKind.None, new(), Row(1, 2), null));
+        Assert.AreEqual(Codes.MetricNeedsLabels, e.Diagnostic.Code);
+    }
+
+    [TestMethod]
+    [DataRow("top1", LabelKind.Text)]
+    [DataRow("exact", LabelKind.Class)]
+    [DataRow("cer", LabelKind.Text)] // no alphabet
+    public void MetricsThatCannotJudgeTheLabelsAreACodedError(string metric, LabelKind labels)
+    {
+        var e = Assert.ThrowsExactly<CompressionException>(() => Metric.Resolve([metric], labels, new(), Row(1, 2), null));
+        Assert.AreEqual(Codes.MetricDoesNotFit, e.Diagnostic.Code);
+    }
+
+    [TestMethod]
+    public void DefaultsFollowTheLabelsElseTheOutput()
+    {
+        Assert.AreEqual("top1", Default(LabelKind.Class, Row(1, 2)));
+        Assert.AreEqual("auc,top1", Default(LabelKind.Class, Row(1)));
+        Assert.AreEqual("exact,cer", Default(LabelKind.Sequence, Row(1, 2)));
+        Assert.AreEqual("agreement,cosine", Default(LabelKind.None, Row(0.25f, 0.75f)));
+        Assert.AreEqual("cosine,sqnr", Default(LabelKind.None, Row(0.25f, -0.75f)));
+        Assert.AreEqual("cosine,sqnr", Default(LabelKind.None, Tensor.Create([0.25f, 0.75f], 1, 1, 2)));
+
+        static string Default(LabelKind labels, Tensor output) => string.Join(",", Metric.Resolve([], labels, new(), output, null).Select(m => m.Name));
+    }
+
+    internal static double Value(string metric, Decoding decoding, params (Label Label, Tensor Output)[] samples)
+    {
+        var series = new MetricSeries(Metric.Resolve([metric], samples[0].Label.Kind, decoding, samples[0].Output, null)[0]);
+        foreach (var (label, output) in samples) series.Add(new Outcome("s", label, output, output));
+        return series.Value();
+    }
+
+    private static double Fidelity(string metric, params (Tensor Output, Tensor Original)[] samples)
+    {
+        var series = new MetricSeries(Metric.Resolve([metric], LabelKind.None, new(), samples[0].Output, null)[0]);
+        foreach (var (output, original) in samples) series.Add(new Outcome("s", null, output, original));
+        return series.Value();
+    }
+
+    internal static Label Class(long id) => new ClassLabel(id);
+
+    internal static Tensor Row(params float[] scores) => Tensor.Create(scores, 1, scores.Length);
+
+    /// <summary>An output [1, steps, classes] whose largest score at each step is at the given id.</summary>
+    private static Tensor Steps(int classes, params int[] ids)
+    {
+        var scores = new float[ids.Length * classes];
+        for (var i = 0; i < ids.Length; i++) scores[i * classes + ids[i]] = 1;
+        return Tensor.Create(scores, 1, ids.Length, classes);
+    }
+}
