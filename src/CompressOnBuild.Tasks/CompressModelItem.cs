@@ -1,0 +1,237 @@
+using System;
+using System.Collections.Generic;
+using System.Globalization;
+using System.IO;
+using System.Text;
+using Microsoft.Build.Framework;
+
+namespace CompressOnBuild.Tasks;
+
+/// <summary>
+/// One <c>CompressModel</c> item with its metadata checked as far as that needs no engine. What is wrong goes to <c>report</c>
+/// (code, message), all of it, not only the first.
+/// </summary>
+internal sealed class CompressModelItem
+{
+    private static readonly string[] s_known =
+    [
+        "Recipe", "Goal", "Target", "CalibrationData", "EvaluationData", "Preprocessing", "Metric", "Evaluator", "MaxAccuracyDrop", "Require",
+        "MaxRegression", "MaxSize", "MaxLatency", "Deployment", "Transport", "LogicalName", "AccessorName", "Seed",
+    ];
+    private static readonly string[] s_goals = ["balanced", "size", "speed"];
+    private static readonly string[] s_targets = ["cpu", "cpu-vnni", "cuda", "directml", "qnn", "coreml", "web"];
+    private static readonly string[] s_deployments = ["embed", "content", "none"];
+    private static readonly string[] s_transports = ["none", "packed"];
+
+    private readonly ITaskItem _item;
+    private readonly string _projectDirectory;
+    private Action<string, string> _report;
+
+    internal CompressModelItem(ITaskItem item, string projectDirectory, Action<string, string> report)
+    {
+        _item = item;
+        _projectDirectory = projectDirectory;
+        _report = report;
+        ModelPath = Absolute(item.ItemSpec);
+        Name = Path.GetFileNameWithoutExtension(ModelPath);
+        Deployment = Choice("Deployment", s_deployments);
+        LogicalName = Value("LogicalName") is { Length: > 0 } logical ? logical : "models/" + Path.GetFileName(ModelPath);
+        string accessor = Value("AccessorName");
+        AccessorName = accessor.Length > 0 ? accessor : Identifier.ToPascalCase(Name);
+        if (!Identifier.IsValidAccessor(AccessorName))
+            Bad("AccessorName", accessor, "a C# identifier that is not a member of the generated class, such as " + Identifier.ToPascalCase(accessor));
+        if (Path.GetFileName(LogicalName).Length == 0 || (Deployment == "content" && (Path.IsPathRooted(LogicalName) || LogicalName.Contains(".."))))
+            Bad("LogicalName", LogicalName, "a relative name that ends in a file name, such as models/" + Path.GetFileName(ModelPath));
+    }
+
+    /// <summary>The item as the user wrote it.</summary>
+    internal string Spec => _item.ItemSpec;
+    internal string DefiningProject => _item.GetMetadata("DefiningProjectFullPath");
+    internal string ModelPath { get; }
+    /// <summary>Of the output folder and the files in it.</summary>
+    internal string Name { get; set; }
+    internal string Deployment { get; }
+    internal string LogicalName { get; }
+    internal string AccessorName { get; }
+
+    /// <summary>
+    /// The text of <c>request.rsp</c>: one argument a line, everything that can change the result and nothing that cannot.
+    /// An option and its value share a line, so that a value may start with any character.
+    /// </summary>
+    internal string Request(bool strict, Action<string, string> report)
+    {
+        _report = report;
+        if (!File.Exists(ModelPath))
+            _report(TaskCodes.ModelNotFound, Directory.Exists(ModelPath)
+                ? $"The model '{Spec}' is a folder. A CompressModel item is an .onnx file. Name the file."
+                : $"The model '{Spec}' does not exist (looked for '{ModelPath}'). Correct the path of the CompressModel item; it is relative to the project.");
+        var text = new StringBuilder(512);
+        text.Append(OneLine("Include", ModelPath)).Append('\n');
+        Append(text, "package-version", PackageVersion.Value);
+        Append(text, "name", Name);
+        Append(text, "recipe", Recipe());
+        Append(text, "goal", Choice("Goal", s_goals));
+        Append(text, "target", Choice("Target", s_targets));
+        Append(text, "calibration-data", ExistingPath("CalibrationData"));
+        Append(text, "evaluation-data", ExistingPath("EvaluationData"));
+        Append(text, "preprocessing", ExistingPath("Preprocessing"));
+        Append(text, "metric", List("Metric"));
+        Append(text, "max-accuracy-drop", Number("MaxAccuracyDrop"));
+        Append(text, "require", List("Require"));
+        Append(text, "max-size", OneLine("MaxSize", Value("MaxSize")));
+        Append(text, "max-latency", OneLine("MaxLatency", Value("MaxLatency")));
+        Append(text, "seed", Seed());
+        if (strict)
+            text.Append("--strict\n");
+        CheckAvailable();
+        return text.ToString();
+    }
+
+    private static void Append(StringBuilder text, string option, string value)
+    {
+        if (value.Length > 0)
+            text.Append("--").Append(option).Append('=').Append(value).Append('\n');
+    }
+
+    private void CheckAvailable()
+    {
+        if (Value("Evaluator").Length > 0)
+            NotAvailable("Evaluator", "Use Metric with one of the built-in metrics");
+        if (Value("MaxRegression").Length > 0)
+            NotAvailable("MaxRegression", "It compares with a lock file; use MaxAccuracyDrop or Require");
+        if (Choice("Transport", s_transports) == "packed")
+            NotAvailable("Transport=packed", "Use Transport=none");
+        if (File.Exists(ModelPath + ".lock.json"))
+            NotAvailable($"the lock file '{Spec}.lock.json'", "Move it away to build without it");
+    }
+
+    private void NotAvailable(string what, string instead) =>
+        _report(TaskCodes.NotAvailable, $"{what} of '{Spec}' is not available in version {PackageVersion.Value} of CompressOnBuild. {instead}.");
+
+    /// <summary>Metadata whose name is nearly one of ours: a typing error would otherwise be skipped silently.</summary>
+    internal IEnumerable<string> Misspelt()
+    {
+        foreach (string name in _item.MetadataNames)
+        {
+            if (Array.Exists(s_known, known => string.Equals(known, name, StringComparison.OrdinalIgnoreCase)))
+                continue;
+            foreach (string known in s_known)
+            {
+                if (Math.Abs(known.Length - name.Length) <= 2 && name.Length > 3 && Distance(name, known) <= 2)
+                {
+                    yield return $"'{Spec}' has the metadata '{name}', which means nothing to CompressOnBuild. Did you mean {known}?";
+                    break;
+                }
+            }
+        }
+    }
+
+    private string Value(string metadata) => _item.GetMetadata(metadata).Trim();
+
+    private string Choice(string metadata, string[] valid)
+    {
+        string value = Value(metadata);
+        if (value.Length == 0)
+            return valid[0];
+        foreach (string choice in valid)
+        {
+            if (string.Equals(choice, value, StringComparison.OrdinalIgnoreCase))
+                return choice;
+        }
+        Bad(metadata, value, "one of " + string.Join(", ", valid));
+        return valid[0];
+    }
+
+    private string Recipe()
+    {
+        string recipe = Value("Recipe");
+        if (recipe.Length == 0)
+            return "auto";
+        bool isPath = recipe.IndexOf('/') >= 0 || recipe.IndexOf('\\') >= 0 || recipe.EndsWith(".json", StringComparison.OrdinalIgnoreCase);
+        return isPath ? ExistingPath("Recipe") : OneLine("Recipe", recipe);
+    }
+
+    private string ExistingPath(string metadata)
+    {
+        string value = Value(metadata);
+        if (value.Length == 0)
+            return "";
+        string path = Absolute(value);
+        if (!File.Exists(path) && !Directory.Exists(path))
+            _report(TaskCodes.PathNotFound, $"{metadata} of '{Spec}' is '{value}', which does not exist (looked for '{path}'). Correct the path; it is relative to the project.");
+        return OneLine(metadata, path);
+    }
+
+    private string Number(string metadata)
+    {
+        string value = Value(metadata);
+        if (value.Length > 0 && !(double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
+            && number >= 0 && !double.IsInfinity(number)))
+            Bad(metadata, value, "a number from 0, in the unit of the primary metric, with a point as the decimal separator, such as 0.01");
+        return value;
+    }
+
+    private string Seed()
+    {
+        string value = Value("Seed");
+        if (value.Length > 0 && !int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            Bad("Seed", value, "a whole number from 0 to 2147483647");
+        return value.Length == 0 ? "1" : value;
+    }
+
+    /// <summary>A list may be spread over lines in the project file.</summary>
+    private string List(string metadata)
+    {
+        string value = Value(metadata);
+        if (value.IndexOf('\n') < 0 && value.IndexOf('\r') < 0)
+            return value;
+        var list = new StringBuilder(value.Length);
+        foreach (string part in value.Split(['\n', '\r', ';'], StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (part.Trim().Length > 0)
+                list.Append(list.Length > 0 ? ";" : "").Append(part.Trim());
+        }
+        return list.ToString();
+    }
+
+    /// <summary>A line end inside a value would read as another argument.</summary>
+    private string OneLine(string metadata, string value)
+    {
+        if (value.IndexOf('\n') >= 0 || value.IndexOf('\r') >= 0)
+            Bad(metadata, value, "text without a line break");
+        return value;
+    }
+
+    private void Bad(string metadata, string found, string valid) =>
+        _report(TaskCodes.BadMetadata, $"{metadata} of '{Spec}' is '{found}'. Valid is {valid}. Correct the metadata of the CompressModel item.");
+
+    private string Absolute(string path)
+    {
+        if (Path.DirectorySeparatorChar == '/')
+            path = path.Replace('\\', '/');
+        string full = Path.GetFullPath(Path.Combine(_projectDirectory, path));
+        return full.Length > 1 && full[full.Length - 1] == Path.DirectorySeparatorChar && Path.GetPathRoot(full) != full ? full.TrimEnd(Path.DirectorySeparatorChar) : full;
+    }
+
+    /// <summary>Edits (insert, delete, replace, swap of neighbours) between two names, ignoring case.</summary>
+    private static int Distance(string a, string b)
+    {
+        var rows = new int[a.Length + 1, b.Length + 1];
+        for (int i = 0; i <= a.Length; i++)
+            rows[i, 0] = i;
+        for (int j = 0; j <= b.Length; j++)
+            rows[0, j] = j;
+        for (int i = 1; i <= a.Length; i++)
+        {
+            for (int j = 1; j <= b.Length; j++)
+            {
+                int cost = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? 0 : 1;
+                int best = Math.Min(Math.Min(rows[i - 1, j] + 1, rows[i, j - 1] + 1), rows[i - 1, j - 1] + cost);
+                if (i > 1 && j > 1 && char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 2]) && char.ToUpperInvariant(a[i - 2]) == char.ToUpperInvariant(b[j - 1]))
+                    best = Math.Min(best, rows[i - 2, j - 2] + 1);
+                rows[i, j] = best;
+            }
+        }
+        return rows[a.Length, b.Length];
+    }
+}

@@ -1,0 +1,110 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Text;
+
+namespace CompressOnBuild.Tasks;
+
+/// <summary>
+/// Which folder under <c>obj/compressed</c> holds the result of a request. It is <c>&lt;name&gt;</c>; only where target frameworks ask different
+/// things for one name, the others get <c>&lt;name&gt;.&lt;framework&gt;</c>. A folder belongs to the request whose text lies in it, so a no-op
+/// build finds its folder by reading, without asking the other frameworks.
+/// </summary>
+internal static class Placement
+{
+    internal const string RequestFile = "request.rsp";
+
+    /// <summary>The folder that already holds <paramref name="request"/>, or null.</summary>
+    internal static string? Find(string root, string name, byte[] request, IReadOnlyList<string> frameworks)
+    {
+        string folder = Path.Combine(root, name);
+        if (Holds(folder, request))
+            return folder;
+        if (frameworks.Count > 1)
+        {
+            foreach (string framework in frameworks)
+            {
+                if (Holds(folder + "." + framework, request))
+                    return folder + "." + framework;
+            }
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// A folder for a request that has none. <paramref name="wanted"/>: the hash of what each framework wants for this name, in the project's order.
+    /// Every framework that asks gets the same answer, before and after the others have taken their folders: whoever has a folder keeps it,
+    /// the others take the free ones in order.
+    /// </summary>
+    internal static string Choose(string root, string name, string requestHash, IReadOnlyList<string> wanted, IReadOnlyList<string> frameworks)
+    {
+        string plain = Path.Combine(root, name);
+        var candidates = new List<string> { plain };
+        foreach (string framework in frameworks)
+            candidates.Add(plain + "." + framework);
+        var owners = new Dictionary<string, string>(StringComparer.Ordinal);
+        var requests = new List<string>();
+        foreach (string hash in wanted)
+        {
+            if (!requests.Contains(hash))
+                requests.Add(hash);
+        }
+        if (!requests.Contains(requestHash))
+            requests.Add(requestHash);
+        foreach (string candidate in candidates)
+        {
+            if (HeldHash(candidate) is { } held && requests.Contains(held) && !owners.ContainsValue(held))
+                owners[candidate] = held;
+        }
+        foreach (string request in requests)
+        {
+            if (owners.ContainsValue(request))
+                continue;
+            foreach (string candidate in candidates)
+            {
+                if (!owners.ContainsKey(candidate))
+                {
+                    owners[candidate] = request;
+                    break;
+                }
+            }
+        }
+        foreach (KeyValuePair<string, string> owner in owners)
+        {
+            if (owner.Value == requestHash)
+                return owner.Key;
+        }
+        return plain;
+    }
+
+    private static bool Holds(string folder, byte[] request)
+    {
+        byte[]? found = Read(folder);
+        if (found is null || found.Length != request.Length)
+            return false;
+        for (int i = 0; i < found.Length; i++)
+        {
+            if (found[i] != request[i])
+                return false;
+        }
+        return true;
+    }
+
+    private static string? HeldHash(string folder) => Read(folder) is { } request ? InputsFile.Hash(request) : null;
+
+    private static byte[]? Read(string folder)
+    {
+        string file = Path.Combine(folder, RequestFile);
+        try
+        {
+            return File.Exists(file) ? File.ReadAllBytes(file) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>UTF-8 without a mark, as the worker reads it.</summary>
+    internal static byte[] Encode(string request) => new UTF8Encoding(false).GetBytes(request);
+}

@@ -1,0 +1,348 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Text;
+using Microsoft.Build.Framework;
+using Microsoft.Build.Utilities;
+
+namespace CompressOnBuild.Tasks;
+
+/// <summary>
+/// <c>CompressModel</c> items and their metadata as checked requests: which result each one has, whether it is still right, and the items
+/// that ship it. Writes nothing but <c>request.rsp</c> of what must be compressed.
+/// </summary>
+[MSBuildMultiThreadableTask]
+public sealed class ResolveCompressModels : Task
+{
+    private static readonly string[] s_outputs = ["report.json", "measurements.json", "report.html", "report.md"];
+
+    /// <summary>The <c>CompressModel</c> items.</summary>
+    [Required]
+    public ITaskItem[] Models { get; set; } = [];
+
+    /// <summary>Full path of the project: what relative paths are relative to, and what is built again for each stale model.</summary>
+    [Required]
+    public string ProjectPath { get; set; } = "";
+
+    /// <summary>Full path of <c>obj/compressed</c>.</summary>
+    [Required]
+    public string OutputRoot { get; set; } = "";
+
+    /// <summary>False: the originals ship under the names of the compressed models.</summary>
+    public bool Enabled { get; set; } = true;
+
+    /// <summary>An inconclusive or unmeasured verdict fails.</summary>
+    public bool Strict { get; set; }
+
+    /// <summary>False in a design-time build: says what would ship and looks at nothing.</summary>
+    public bool CheckFreshness { get; set; } = true;
+
+    /// <summary>Nothing may be compressed: a stale result is used with a warning, a missing one is an error.</summary>
+    public bool NoBuild { get; set; }
+
+    /// <summary>Only <see cref="Requests"/> is asked for.</summary>
+    public bool KeysOnly { get; set; }
+
+    /// <summary>The project's target frameworks, as in <c>TargetFrameworks</c>.</summary>
+    public string TargetFrameworks { get; set; } = "";
+
+    /// <summary>Names of properties that are set and that this version does not serve, separated by semicolons.</summary>
+    public string UnavailableProperties { get; set; } = "";
+
+    /// <summary>Reports are published, too.</summary>
+    public bool PublishReports { get; set; }
+
+    /// <summary>What all target frameworks ask for (their <see cref="Requests"/>); not given: not known.</summary>
+    public ITaskItem[]? Wanted { get; set; }
+
+    /// <summary>A new request must be placed and <see cref="Wanted"/> was not given: call again with it. The other outputs are empty.</summary>
+    [Output]
+    public bool NeedsWanted { get; set; }
+
+    /// <summary>Model names with the metadata <c>Hash</c> of their request.</summary>
+    [Output]
+    public ITaskItem[] Requests { get; set; } = [];
+
+    /// <summary>The project, once for each model to compress, with <c>AdditionalProperties</c>.</summary>
+    [Output]
+    public ITaskItem[] Stale { get; set; } = [];
+
+    /// <summary>Items for <c>EmbeddedResource</c>.</summary>
+    [Output]
+    public ITaskItem[] Embedded { get; set; } = [];
+
+    /// <summary>Items for <c>None</c> that are copied beside the app: models and reports.</summary>
+    [Output]
+    public ITaskItem[] Copied { get; set; } = [];
+
+    /// <summary>One item for each model that code can open: the accessor's name, with what <see cref="GenerateAccessor"/> must know.</summary>
+    [Output]
+    public ITaskItem[] Accessors { get; set; } = [];
+
+    /// <summary>Whether an error was logged. The valid models are in the other outputs all the same, so that one build shows all errors of all models.</summary>
+    [Output]
+    public bool Invalid { get; set; }
+
+    private string[] _frameworks = [];
+    private readonly List<ITaskItem> _requests = [];
+    private readonly List<ITaskItem> _stale = [];
+    private readonly List<ITaskItem> _embedded = [];
+    private readonly List<ITaskItem> _copied = [];
+    private readonly List<ITaskItem> _accessors = [];
+
+    public override bool Execute()
+    {
+        _frameworks = SplitList(TargetFrameworks);
+        if (!KeysOnly && Wanted is null && Enabled)
+        {
+            foreach (string property in SplitList(UnavailableProperties))
+                Error(TaskCodes.NotAvailable, "", $"The property {property} is set, but what it asks for is not available in version {PackageVersion.Value} of CompressOnBuild. Remove it.");
+        }
+        foreach (CompressModelItem model in ReadItems())
+            Resolve(model);
+        Requests = _requests.ToArray();
+        if (!NeedsWanted)
+        {
+            Stale = _stale.ToArray();
+            Embedded = _embedded.ToArray();
+            Copied = _copied.ToArray();
+            Accessors = _accessors.ToArray();
+        }
+        return !Invalid;
+    }
+
+    private List<CompressModelItem> ReadItems()
+    {
+        string directory = Path.GetDirectoryName(ProjectPath) ?? "";
+        var models = new List<CompressModelItem>(Models.Length);
+        foreach (ITaskItem item in Models)
+        {
+            bool valid = true;
+            string project = item.GetMetadata("DefiningProjectFullPath");
+            var model = new CompressModelItem(item, directory, (code, text) =>
+            {
+                valid = false;
+                Error(code, project, text);
+            });
+            if (valid)
+                models.Add(model);
+            if (!KeysOnly && Wanted is null)
+            {
+                foreach (string misspelt in model.Misspelt())
+                    Log.LogWarning(null, TaskCodes.UnknownMetadata, TaskCodes.UnknownMetadata, project, 0, 0, 0, 0, LogText.Clean(misspelt));
+            }
+        }
+        RefuseDuplicates(models);
+        return models;
+    }
+
+    /// <summary>Files of the same name in two folders share neither a resource, nor an accessor, nor an output folder.</summary>
+    private void RefuseDuplicates(List<CompressModelItem> models)
+    {
+        for (int i = models.Count - 1; i > 0; i--)
+        {
+            for (int j = 0; j < i; j++)
+            {
+                CompressModelItem first = models[j], second = models[i];
+                string? clash = first.Deployment == "none" || second.Deployment == "none" ? null
+                    : string.Equals(first.LogicalName, second.LogicalName, StringComparison.OrdinalIgnoreCase) ? $"LogicalName '{first.LogicalName}'"
+                    : first.AccessorName == second.AccessorName ? $"AccessorName '{first.AccessorName}'"
+                    : null;
+                bool sameName = string.Equals(first.Name, second.Name, StringComparison.OrdinalIgnoreCase);
+                if (clash is null && sameName && string.Equals(first.AccessorName, second.AccessorName, StringComparison.OrdinalIgnoreCase))
+                    clash = $"AccessorName '{first.AccessorName}'";
+                if (clash is not null)
+                {
+                    Error(TaskCodes.DuplicateModelName, second.DefiningProject,
+                        $"The models '{first.Spec}' and '{second.Spec}' both have the {clash}. Each model of a project needs its own LogicalName and AccessorName. " +
+                        "Set them on one of the items, or remove the item that is there twice.");
+                    models.RemoveAt(i);
+                    break;
+                }
+                if (sameName)
+                {
+                    first.Name = first.AccessorName;
+                    second.Name = second.AccessorName;
+                }
+            }
+        }
+    }
+
+    private void Resolve(CompressModelItem model)
+    {
+        bool valid = true;
+        string request = model.Request(Strict, (code, text) =>
+        {
+            valid = false;
+            if (!KeysOnly && Wanted is null)
+                Error(code, model.DefiningProject, text);
+        });
+        if (!valid)
+            return;
+        if (!Enabled)
+        {
+            Ship(model, model.ModelPath, null);
+            return;
+        }
+        byte[] bytes = Placement.Encode(request);
+        string hash = InputsFile.Hash(bytes);
+        var key = new TaskItem(Escaping.Escape(model.Name));
+        key.SetMetadata("Hash", hash);
+        _requests.Add(key);
+        if (KeysOnly)
+            return;
+        string? folder = Placement.Find(OutputRoot, model.Name, bytes, _frameworks);
+        string? why = CheckFreshness ? WhyStale(model, folder, hash) : null;
+        if (folder is null && why is not null && !NoBuild)
+        {
+            if (_frameworks.Length > 1 && Wanted is null)
+            {
+                NeedsWanted = true;
+                return;
+            }
+            folder = Placement.Choose(OutputRoot, model.Name, hash, WantedFor(model.Name), _frameworks);
+            if (!WriteRequest(model, folder, bytes))
+                return;
+        }
+        folder ??= Path.Combine(OutputRoot, model.Name);
+        string output = Path.Combine(folder, model.Name + ".onnx");
+        if (why is not null)
+        {
+            if (NoBuild)
+                UseStale(model, output, why);
+            else
+                AddStale(model, folder, why);
+        }
+        Ship(model, output, folder);
+    }
+
+    private static string? WhyStale(CompressModelItem model, string? folder, string hash)
+    {
+        if (folder is null)
+            return "its options or the package's version changed, or it was never compressed";
+        if (!File.Exists(Path.Combine(folder, model.Name + ".onnx")))
+            return "there is no result yet";
+        foreach (string output in s_outputs)
+        {
+            if (!File.Exists(Path.Combine(folder, output)))
+                return $"its {output} is gone";
+        }
+        return InputsFile.WhyStale(folder, hash);
+    }
+
+    private List<string> WantedFor(string name)
+    {
+        var hashes = new List<string>();
+        foreach (ITaskItem wanted in Wanted ?? [])
+        {
+            if (wanted.ItemSpec == name)
+                hashes.Add(wanted.GetMetadata("Hash"));
+        }
+        return hashes;
+    }
+
+    private bool WriteRequest(CompressModelItem model, string folder, byte[] request)
+    {
+        try
+        {
+            Directory.CreateDirectory(folder);
+            InputsFile.WriteAtomically(Path.Combine(folder, Placement.RequestFile), request);
+            return true;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Error(TaskCodes.OutputFolderNotWritable, model.DefiningProject,
+                $"The result of '{model.Spec}' cannot be written to '{folder}': {e.Message} The folder must be writable. Change its permissions or BaseIntermediateOutputPath.");
+            return false;
+        }
+    }
+
+    private void AddStale(CompressModelItem model, string folder, string why)
+    {
+        Log.LogMessage(MessageImportance.Normal, LogText.Clean($"CompressOnBuild: compressing '{model.Spec}': {why}."));
+        var stale = new TaskItem(Escaping.Escape(ProjectPath));
+        stale.SetMetadata("AdditionalProperties", Escaping.Escape("_CobRequest=" + Path.Combine(folder, Placement.RequestFile)));
+        _stale.Add(stale);
+    }
+
+    private void UseStale(CompressModelItem model, string output, string why)
+    {
+        if (File.Exists(output))
+            Log.LogWarning(null, TaskCodes.StaleWithNoBuild, TaskCodes.StaleWithNoBuild, model.DefiningProject, 0, 0, 0, 0,
+                LogText.Clean($"The compressed model of '{model.Spec}' is not up to date ({why}), but NoBuild is set, so it is used as it is. Build once without NoBuild."));
+        else
+            Error(TaskCodes.StaleWithNoBuild, model.DefiningProject,
+                $"'{model.Spec}' was never compressed, and NoBuild forbids it. Build once without NoBuild (--no-build).");
+    }
+
+    private void Ship(CompressModelItem model, string file, string? folder)
+    {
+        if (model.Deployment == "embed")
+        {
+            Embed(file, model.LogicalName);
+            if (folder is not null)
+                Embed(Path.Combine(folder, "report.json"), model.LogicalName + ".report.json");
+        }
+        else if (model.Deployment == "content")
+        {
+            Copy(file, model.LogicalName, "PreserveNewest");
+            // Large models keep their weights in a second file, which ONNX Runtime looks for beside the first.
+            if (File.Exists(file + ".data"))
+                Copy(file + ".data", Path.GetDirectoryName(model.LogicalName) + "/" + Path.GetFileName(file) + ".data", "PreserveNewest");
+        }
+        if (folder is not null)
+        {
+            string publish = PublishReports ? "PreserveNewest" : "Never";
+            Copy(Path.Combine(folder, "report.html"), $"compression/{model.Name}.report.html", publish);
+            Copy(Path.Combine(folder, "report.json"), $"compression/{model.Name}.report.json", publish);
+        }
+        if (model.Deployment == "none")
+            return;
+        var accessor = new TaskItem(Escaping.Escape(model.AccessorName));
+        accessor.SetMetadata("Deployment", model.Deployment);
+        accessor.SetMetadata("LogicalName", Escaping.Escape(model.LogicalName));
+        accessor.SetMetadata("File", Escaping.Escape(file));
+        accessor.SetMetadata("Spec", Escaping.Escape(model.Spec));
+        accessor.SetMetadata("Folder", Escaping.Escape(folder ?? ""));
+        _accessors.Add(accessor);
+    }
+
+    private void Embed(string file, string logicalName)
+    {
+        var item = new TaskItem(Escaping.Escape(file));
+        item.SetMetadata("LogicalName", Escaping.Escape(logicalName));
+        item.SetMetadata("Type", "Non-Resx");
+        // A model called 'm.de.onnx' is not German.
+        item.SetMetadata("WithCulture", "false");
+        item.SetMetadata("Visible", "false");
+        _embedded.Add(item);
+    }
+
+    private void Copy(string file, string targetPath, string publish)
+    {
+        var item = new TaskItem(Escaping.Escape(file));
+        item.SetMetadata("TargetPath", Escaping.Escape(targetPath));
+        item.SetMetadata("CopyToOutputDirectory", "PreserveNewest");
+        item.SetMetadata("CopyToPublishDirectory", publish);
+        item.SetMetadata("Visible", "false");
+        _copied.Add(item);
+    }
+
+    private void Error(string code, string project, string text)
+    {
+        Invalid = true;
+        if (!KeysOnly && (Wanted is null || code == TaskCodes.OutputFolderNotWritable || code == TaskCodes.StaleWithNoBuild))
+            Log.LogError(null, code, code, project.Length > 0 ? project : ProjectPath, 0, 0, 0, 0, LogText.Clean(text));
+    }
+
+    private static string[] SplitList(string list)
+    {
+        var parts = new List<string>();
+        foreach (string part in list.Split(';'))
+        {
+            if (part.Trim().Length > 0)
+                parts.Add(part.Trim());
+        }
+        return parts.ToArray();
+    }
+}
