@@ -15,7 +15,7 @@ internal sealed class CompressModelItem
 {
     private static readonly string[] s_known =
     [
-        "Recipe", "Goal", "Target", "CalibrationData", "EvaluationData", "Preprocessing", "Metric", "Evaluator", "MaxAccuracyDrop", "Require",
+        "Recipe", "Goal", "TargetDevice", "CalibrationData", "EvaluationData", "Preprocessing", "Metric", "Evaluator", "MaxAccuracyDrop", "Require",
         "MaxRegression", "MaxSize", "MaxLatency", "Deployment", "Transport", "LogicalName", "AccessorName", "Seed",
     ];
     private static readonly string[] s_goals = ["balanced", "size", "speed"];
@@ -71,7 +71,7 @@ internal sealed class CompressModelItem
         Append(text, "name", Name);
         Append(text, "recipe", Recipe());
         Append(text, "goal", Choice("Goal", s_goals));
-        Append(text, "target", Choice("Target", s_targets));
+        Append(text, "target", Choice("TargetDevice", s_targets));
         Append(text, "calibration-data", ExistingPath("CalibrationData"));
         Append(text, "evaluation-data", ExistingPath("EvaluationData"));
         Append(text, "preprocessing", ExistingPath("Preprocessing"));

@@ -7,7 +7,18 @@ namespace CompressOnBuild.Diagnostics;
 /// </summary>
 public static class Codes
 {
-    // 00xx: items, metadata, environment
+    // 00xx: items, metadata, environment (00 to 29 are printed by the build tasks, which hold the same values in TaskCodes.cs)
+    public const string BadMetadata = "COB0001";
+    public const string UnsupportedBuild = "COB0002";
+    public const string NoDotNetHost = "COB0003";
+    public const string PathNotFound = "COB0004";
+    public const string DuplicateModelName = "COB0005";
+    public const string NotAvailable = "COB0006";
+    public const string TooLargeToEmbed = "COB0007";
+    public const string UnknownMetadata = "COB0008";
+    public const string OutputFolderNotWritable = "COB0009";
+    public const string StaleWithNoBuild = "COB0010";
+    public const string ItemsNotValid = "COB0011";
     public const string WrongUsage = "COB0030";
     public const string InvalidChoice = "COB0031";
     public const string InvalidNumber = "COB0032";
