@@ -6,10 +6,13 @@ namespace CompressOnBuild.Onnx;
 /// <summary>A graph: the main one, or the body of a control-flow node, which also sees the values of the graphs around it.</summary>
 public sealed class Graph
 {
+    private readonly List<Graph> inner = [];
+
     internal Graph(Model model, Graph? outer, GraphProto shell)
     {
         Model = model;
         Outer = outer;
+        outer?.inner.Add(this);
         Shell = shell;
         Nodes = new NodeList();
     }
@@ -41,6 +44,24 @@ public sealed class Graph
         var value = new Value(this, Model.NewName(stem)) { Initializer = tensor };
         Initializers.Add(value);
         return value;
+    }
+
+    /// <summary>Stores the tensor of a Constant node's output as an initializer of the same name, which is visible from the graph's first node on.</summary>
+    public void MakeInitializer(Value constant)
+    {
+        if (constant.Producer is not { } node || constant.Graph != this || constant.Constant is not { } tensor)
+            throw new InvalidOperationException($"'{constant}' is no Constant node of this graph.");
+        constant.Producer = null;
+        Remove(node);
+        constant.Initializer = tensor;
+        Initializers.Add(constant);
+    }
+
+    /// <summary>Shows a value as one more output of the graph.</summary>
+    public void AddOutput(Value value, ValueInfoProto? declared = null)
+    {
+        Outputs.Add(value);
+        OutputInfos.Add(declared ?? value.Info ?? new ValueInfoProto());
     }
 
     /// <summary>Takes an initializer out, also from the inputs when it is the default of one. It must have no readers.</summary>
@@ -103,6 +124,14 @@ public sealed class Graph
         }
         foreach (var value in Initializers.Where(v => v.Uses.Count == 0 && !shown.Contains(v) && !Inputs.Contains(v)).ToArray()) RemoveInitializer(value);
         return removed;
+    }
+
+    // A body may show a value of a graph around it as its own output.
+    internal void ReplaceOutputs(Value value, Value other)
+    {
+        for (var i = 0; i < Outputs.Count; i++)
+            if (Outputs[i] == value) Outputs[i] = other;
+        foreach (var graph in inner) graph.ReplaceOutputs(value, other);
     }
 
     private bool IsShown(Value value) => Outputs.Contains(value);

@@ -44,12 +44,22 @@ public sealed class Value
     /// <summary>Element type as declared, <see cref="Onnx.ElementType.Undefined"/> when the model does not say.</summary>
     public ElementType ElementType => Constant?.ElementType ?? (ElementType)(Info?.Type?.TensorType?.ElemType ?? 0);
 
-    /// <summary>Lets every reader, including the graph's outputs, read <paramref name="other"/> instead. Names are not changed.</summary>
+    /// <summary>
+    /// Lets every reader, including the outputs of its graph and of the bodies inside, read <paramref name="other"/> instead. Names are not changed.
+    /// </summary>
     public void ReplaceAllUses(Value other)
     {
         foreach (var use in uses.ToArray()) use.Node.SetInput(use.Index, other);
-        for (var i = 0; i < Graph.Outputs.Count; i++)
-            if (Graph.Outputs[i] == this) Graph.Outputs[i] = other;
+        Graph.ReplaceOutputs(this, other);
+    }
+
+    /// <summary>Stores another tensor in an initializer or a Constant node: same value, same name, every reader sees it.</summary>
+    public void SetConstant(Tensor tensor)
+    {
+        if (Initializer is not null) { Initializer = tensor; return; }
+        if (Constant is null) throw new InvalidOperationException($"'{this}' is no constant.");
+        foreach (var attribute in Producer!.Attributes.ToArray()) Producer.RemoveAttribute(attribute.Name);
+        Producer.SetAttribute(NodeAttribute.OfTensor("value", tensor));
     }
 
     internal void AddUse(Use use) => uses.Add(use);
