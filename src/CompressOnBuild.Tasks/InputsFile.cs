@@ -16,7 +16,7 @@ namespace CompressOnBuild.Tasks;
 /// name &lt;path&gt;                                         a file in such a folder that was seen but not read
 /// out &lt;sha256&gt; &lt;size&gt; &lt;mtime, UTC ticks&gt; &lt;path&gt;  a file that was written
 /// </code>
-/// Paths are absolute and escaped as in <see cref="WorkerLine"/>. Entries of a folder whose name starts with a dot, <c>Thumbs.db</c> and
+/// Paths are absolute, as they are. Entries of a folder whose name starts with a dot, <c>Thumbs.db</c> and
 /// <c>desktop.ini</c> do not count. Size and time decide that nothing changed; where the time differs, content decides.
 /// </summary>
 internal static class InputsFile
@@ -84,11 +84,11 @@ internal static class InputsFile
             }
             else if (string.CompareOrdinal(text, start, "dir ", 0, 4) == 0)
             {
-                folders.Add(WorkerLine.Unescape(text.Substring(start + 4, end - start - 4)));
+                folders.Add(text.Substring(start + 4, end - start - 4));
             }
             else if (string.CompareOrdinal(text, start, "name ", 0, 5) == 0)
             {
-                listed.Add(WorkerLine.Unescape(text.Substring(start + 5, end - start - 5)));
+                listed.Add(text.Substring(start + 5, end - start - 5));
             }
             else
             {
@@ -130,7 +130,7 @@ internal static class InputsFile
             throw new FormatException("not the form of an input: " + line);
         long size = long.Parse(line.Substring(hashEnd + 1, sizeEnd - hashEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture);
         long time = long.Parse(line.Substring(sizeEnd + 1, timeEnd - sizeEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture);
-        path = WorkerLine.Unescape(line.Substring(timeEnd + 1));
+        path = line.Substring(timeEnd + 1);
         newLine = null;
         var info = new FileInfo(path);
         if (!info.Exists)

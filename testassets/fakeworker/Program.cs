@@ -43,9 +43,9 @@ foreach (string option in (string[])["calibration-data", "evaluation-data", "pre
     string path = Option(option);
     if (Directory.Exists(path))
     {
-        inputs.Append($"dir {Escape(path)}\n");
+        inputs.Append($"dir {path}\n");
         foreach (string file in Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
-            inputs.Append(file.EndsWith(".txt", StringComparison.Ordinal) ? $"name {Escape(file)}\n" : Line(file));
+            inputs.Append(file.EndsWith(".txt", StringComparison.Ordinal) ? $"name {file}\n" : Line(file));
     }
     else if (File.Exists(path))
     {
@@ -76,5 +76,5 @@ static string Hash(string path) => Convert.ToHexStringLower(SHA256.HashData(File
 static string Line(string path)
 {
     var info = new FileInfo(path);
-    return string.Create(CultureInfo.InvariantCulture, $"{Hash(path)} {info.Length} {info.LastWriteTimeUtc.Ticks} {Escape(path)}\n");
+    return string.Create(CultureInfo.InvariantCulture, $"{Hash(path)} {info.Length} {info.LastWriteTimeUtc.Ticks} {path}\n");
 }

@@ -15,7 +15,7 @@ public static class DependencyFile
     /// <summary>
     /// Writes both files into <paramref name="folder"/>. <paramref name="requestSha256"/>: hash of the response file's bytes, null when there
     /// was none. Lines of inputs.txt: <c>cob-inputs 1 HASH|none</c>, <c>SHA256 SIZE TICKS PATH</c> per file read, <c>dir PATH</c> per data
-    /// folder, <c>out SHA256 SIZE TICKS PATH</c> per file left.
+    /// folder, <c>name PATH</c> per file in such a folder that was not read, <c>out SHA256 SIZE TICKS PATH</c> per file left.
     /// </summary>
     public static void Write(CompressionResult result, string folder, string? requestSha256)
     {
@@ -25,7 +25,12 @@ public static class DependencyFile
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"cob-inputs 1 {requestSha256 ?? "none"}\n");
         foreach (var file in result.InputFiles.DistinctBy(f => f.Path).OrderBy(f => f.Path, StringComparer.Ordinal)) text.Append(Line(file));
-        foreach (var directory in result.InputFolders.Distinct().Order(StringComparer.Ordinal)) text.Append("dir ").Append(OneLine(directory)).Append('\n');
+        var listed = result.InputFiles.Select(f => f.Path).ToHashSet(StringComparer.Ordinal);
+        foreach (var directory in result.InputFolders.Distinct().Order(StringComparer.Ordinal))
+        {
+            text.Append("dir ").Append(OneLine(directory)).Append('\n');
+            foreach (var path in OldFiles(directory).Where(listed.Add)) text.Append("name ").Append(OneLine(path)).Append('\n');
+        }
         string[] left = [result.OutputModel, result.OutputModel + ".data", .. ReportWriter.Files.Append(Accessor).Select(name => Path.Combine(folder, name))];
         foreach (var path in left.Where(File.Exists)) text.Append("out ").Append(Line(InputFile.Of(path)));
         OutputFile.WriteText(Path.Combine(folder, Inputs), text.ToString());
@@ -34,6 +39,19 @@ public static class DependencyFile
     /// <summary>Backslash, tab and line breaks as <c>\\ \t \n \r</c>: one field of a line stays one field.</summary>
     public static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
         .Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal);
+
+    /// <summary>Files that lay in the folder before the run began: one that came during it is not listed, so the next build looks at it.
+    /// What no reader looks at is left out here and in the build's check alike.</summary>
+    private static IEnumerable<string> OldFiles(string directory)
+    {
+        if (!Directory.Exists(directory)) return [];
+        var start = System.Diagnostics.Process.GetCurrentProcess().StartTime.ToUniversalTime();
+        var options = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 32, AttributesToSkip = 0 };
+        return new DirectoryInfo(directory).EnumerateFiles("*", options)
+            .Where(f => f.LastWriteTimeUtc < start && f.Name is not ("Thumbs.db" or "desktop.ini")
+                && !System.IO.Path.GetRelativePath(directory, f.FullName).Split(System.IO.Path.DirectorySeparatorChar).Any(part => part.StartsWith('.')))
+            .Select(f => f.FullName).Order(StringComparer.Ordinal);
+    }
 
     private static string Fields(IReadOnlyList<string> names) => string.Concat(names.Select(n => "\t" + Escape(n)));
 
