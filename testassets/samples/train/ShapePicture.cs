@@ -32,7 +32,7 @@ internal sealed class ShapePicture
     /// <summary>The same seed draws the same picture; the label is drawn too.</summary>
     public ShapePicture(int seed)
     {
-        var random = new Random(Mix(seed));
+        var random = new Random(Seeds.Mix(seed));
         Label = random.Next(Classes.Length);
         var shade = Background(random);
         for (var i = random.Next(2, 6); i > 0; i--) Clutter(shade, random, behind: true);
@@ -46,15 +46,6 @@ internal sealed class ShapePicture
             Pixels[i] = (byte)Math.Clamp(Math.Round((shade[i] + noise * 1.7 * normal) * (Levels - 1)), 0, Levels - 1);
         }
         Colour(random);
-    }
-
-    /// <summary>Random's first numbers are linear in its seed: neighbouring seeds are spread first (the finalizer of MurmurHash3).</summary>
-    private static int Mix(int seed)
-    {
-        var h = (uint)seed;
-        h = (h ^ (h >> 16)) * 0x85EBCA6B;
-        h = (h ^ (h >> 13)) * 0xC2B2AE35;
-        return (int)((h ^ (h >> 16)) >> 1);
     }
 
     private static double[] Background(Random random)
