@@ -93,6 +93,7 @@ public static class Codes
     public const string RuleLeftAlone = "COB2105";
 
     // 4xxx: the gate
+    public const string SelfCheckFailed = "COB4010";
     public const string AccuracyDropped = "COB4001";
     public const string RequirementMissed = "COB4002";
     public const string TooLarge = "COB4003";

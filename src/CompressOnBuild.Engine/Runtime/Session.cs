@@ -31,6 +31,7 @@ public sealed class Session : IDisposable
 
     static Session()
     {
+        OrtEnv.DisableDllImportResolver = true; // an assembly takes one resolver, and this one knows LibraryPath
         NativeLibrary.SetDllImportResolver(typeof(InferenceSession).Assembly, (name, assembly, path) =>
             // The name differs between platforms and versions ("onnxruntime", "onnxruntime.dll"): match by prefix.
             LibraryPath is not null && name.StartsWith("onnxruntime", StringComparison.Ordinal) ? NativeLibrary.Load(LibraryPath) : 0);
@@ -56,13 +57,14 @@ public sealed class Session : IDisposable
             GraphOptimizationLevel = settings.Optimize ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
         };
+        using var watch = settings.Watchdog?.Watch($"loading the {settings.Role} model", () => options.SetLoadCancellationFlag(true));
         try
         {
-            using var _ = settings.Watchdog?.Watch($"loading the {settings.Role} model");
             session = new InferenceSession(model, options);
         }
         catch (OnnxRuntimeException e)
         {
+            if (watch?.Breach is { } breach) throw breach;
             throw new CompressionException(Codes.RuntimeRefused, $"ONNX Runtime {RuntimeVersion} cannot load the {settings.Role} model: {e.Message}. Valid is a model that InferenceSession loads; check the file with the runtime of your app.", settings.File, inner: e);
         }
         Inputs = [.. session.InputMetadata.Select(p => ToPort(p.Key, p.Value))];
