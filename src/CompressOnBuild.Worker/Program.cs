@@ -1,1 +1,9 @@
-return 0;
+using System.Text;
+using CompressOnBuild;
+using CompressOnBuild.Worker;
+
+// A redirected Windows console would speak its own code page; the build reads UTF-8.
+try { Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false); }
+catch (IOException) { } // no console at all
+using var interruption = new Interruption();
+return new CommandLine(Console.Out, Console.Error, Compressor.Run, interruption).Run(args);

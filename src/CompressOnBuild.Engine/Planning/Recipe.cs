@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Operators;
 
 namespace CompressOnBuild.Planning;
 
@@ -68,7 +69,7 @@ public sealed record Recipe
     public bool BiasCorrection { get; init; } = true;
 
     /// <summary>The operators a rule can name.</summary>
-    public static IReadOnlyList<string> Operators { get; } = ["Conv", "ConvTranspose", "GRU", "Gather", "Gemm", "LSTM", "MatMul"];
+    public static IReadOnlyList<string> Operators { get; } = [.. OperatorTable.Rows.Select(r => r.OpType).Distinct().Order(StringComparer.Ordinal)];
 
     /// <summary>Names of the presets that ship inside.</summary>
     public static IReadOnlyList<string> Presets { get; } = [.. typeof(Recipe).Assembly.GetManifestResourceNames()

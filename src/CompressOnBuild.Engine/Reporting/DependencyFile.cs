@@ -15,7 +15,7 @@ public static class DependencyFile
     /// <summary>
     /// Writes both files into <paramref name="folder"/>. <paramref name="requestSha256"/>: hash of the response file's bytes, null when there
     /// was none. Lines of inputs.txt: <c>cob-inputs 1 HASH|none</c>, <c>SHA256 SIZE TICKS PATH</c> per file read, <c>dir PATH</c> per data
-    /// folder, <c>name PATH</c> per file in such a folder that was not read, <c>out SHA256 SIZE TICKS PATH</c> per file left.
+    /// folder, <c>name PATH</c> per file in such a folder that was not read, <c>out SHA256 SIZE TICKS PATH</c> per file left. Paths are escaped.
     /// </summary>
     public static void Write(CompressionResult result, string folder, string? requestSha256)
     {
@@ -25,14 +25,15 @@ public static class DependencyFile
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"cob-inputs 1 {requestSha256 ?? "none"}\n");
         foreach (var file in result.InputFiles.DistinctBy(f => f.Path).OrderBy(f => f.Path, StringComparer.Ordinal)) text.Append(Line(file));
-        var listed = result.InputFiles.Select(f => f.Path).ToHashSet(StringComparer.Ordinal);
+        string[] expected = [result.OutputModel, result.OutputModel + ".data", .. ReportWriter.Files.Append(Accessor).Select(name => Path.Combine(folder, name))];
+        var left = expected.Where(File.Exists).ToList();
+        var listed = result.InputFiles.Select(f => f.Path).Concat(left).ToHashSet(StringComparer.Ordinal);
         foreach (var directory in result.InputFolders.Distinct().Order(StringComparer.Ordinal))
         {
-            text.Append("dir ").Append(OneLine(directory)).Append('\n');
-            foreach (var path in OldFiles(directory).Where(listed.Add)) text.Append("name ").Append(OneLine(path)).Append('\n');
+            text.Append("dir ").Append(Escape(directory)).Append('\n');
+            foreach (var path in OldFiles(directory).Where(listed.Add)) text.Append("name ").Append(Escape(path)).Append('\n');
         }
-        string[] left = [result.OutputModel, result.OutputModel + ".data", .. ReportWriter.Files.Append(Accessor).Select(name => Path.Combine(folder, name))];
-        foreach (var path in left.Where(File.Exists)) text.Append("out ").Append(Line(InputFile.Of(path)));
+        foreach (var path in left) text.Append("out ").Append(Line(InputFile.Of(path)));
         OutputFile.WriteText(Path.Combine(folder, Inputs), text.ToString());
     }
 
@@ -49,14 +50,11 @@ public static class DependencyFile
         var options = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 32, AttributesToSkip = 0 };
         return new DirectoryInfo(directory).EnumerateFiles("*", options)
             .Where(f => f.LastWriteTimeUtc < start && f.Name is not ("Thumbs.db" or "desktop.ini")
-                && !System.IO.Path.GetRelativePath(directory, f.FullName).Split(System.IO.Path.DirectorySeparatorChar).Any(part => part.StartsWith('.')))
+                && !Path.GetRelativePath(directory, f.FullName).Split(Path.DirectorySeparatorChar).Any(part => part.StartsWith('.')))
             .Select(f => f.FullName).Order(StringComparer.Ordinal);
     }
 
     private static string Fields(IReadOnlyList<string> names) => string.Concat(names.Select(n => "\t" + Escape(n)));
 
-    private static string Line(InputFile file) => string.Create(CultureInfo.InvariantCulture, $"{file.Sha256} {file.Size} {file.ModifiedUtcTicks} {OneLine(file.Path)}\n");
-
-    // A path with a line break names no existing file after this: such a result always counts as stale, and no line can be forged.
-    private static string OneLine(string path) => path.Replace('\n', '\ufffd').Replace('\r', '\ufffd');
+    private static string Line(InputFile file) => string.Create(CultureInfo.InvariantCulture, $"{file.Sha256} {file.Size} {file.ModifiedUtcTicks} {Escape(file.Path)}\n");
 }

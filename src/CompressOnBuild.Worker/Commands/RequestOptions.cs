@@ -1,0 +1,70 @@
+using System.CommandLine;
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Planning;
+
+namespace CompressOnBuild.Worker.Commands;
+
+/// <summary>
+/// The metadata of a <c>CompressModel</c> item as options, and their way into a <see cref="CompressionRequest"/>. Every value that is not
+/// valid is an error of its own, so that one run shows all of them.
+/// </summary>
+internal sealed class RequestOptions
+{
+    private readonly Option<string> name = Text("name", "Name of the compressed model and of its reports [default: the model's file name].");
+    private readonly Option<string> outputFolder = Text("output", "Folder for the model and its reports [default: compressed/<name>].");
+    private readonly Option<string> recipe = Text("recipe", $"A preset ({string.Join(", ", Recipe.Presets)}) or the path of a recipe file [default: auto].");
+    private readonly Option<string> goal = Text("goal", "What 'auto' minimises: size, speed or balanced [default: balanced].");
+    private readonly Option<string> target = Text("target", "Where the model will run: cpu, cpu-vnni, cuda, directml, qnn, coreml or web [default: cpu].");
+    private readonly Option<string> calibration = Text("calibration-data", "Samples to calibrate on: .npz, a folder of images, test_data_set_* folders.");
+    private readonly Option<string> evaluation = Text("evaluation-data", "Samples to measure on, with labels where there are some.");
+    private readonly Option<string> preprocessing = Text("preprocessing", "A preprocessor_config.json [default: beside the model or in the data folder].");
+    private readonly Option<string> metric = Text("metric", "One or more metrics, separated by ';'; the first is the primary one.");
+    private readonly Option<string> maxDrop = Text("max-accuracy-drop", "Largest allowed worsening of the primary metric, in its own unit [default: 0.01].");
+    private readonly Option<string> require = Text("require", "Conditions on the compressed model: \"top1>=0.80;cer<=0.03\".");
+    private readonly Option<string> maxSize = Text("max-size", "Largest size: 4MB, or 25% of the original.");
+    private readonly Option<string> maxLatency = Text("max-latency", "Largest latency as a share of the original's: 80%.");
+    private readonly Option<string> seed = Text("seed", "Seed of everything that draws [default: 1].");
+    private readonly Option<string> threads = Text("threads", "Threads to use; never changes the result [default: all processors].");
+    private readonly Option<bool> strict = new("--strict") { Description = "An inconclusive or unmeasured verdict fails." };
+
+    /// <summary>In the order of the help.</summary>
+    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxSize, maxLatency, seed, outputFolder, name, threads, strict];
+
+    /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used.</summary>
+    public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model)
+    {
+        var errors = new List<Diagnostic>();
+        var read = new OptionValues(errors);
+        var chosenName = parsed.GetValue(name) ?? Path.GetFileNameWithoutExtension(model);
+        read.Name(chosenName);
+        var chosenRecipe = parsed.GetValue(recipe) ?? "auto";
+        var metrics = (parsed.GetValue(metric) ?? "").Split([';', ',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        var requirements = read.Requirements(require.Name, parsed.GetValue(require));
+        read.Metrics([.. metrics, .. requirements.Select(r => r.Metric)]);
+        return (new CompressionRequest
+        {
+            Model = Path.GetFullPath(model),
+            Name = chosenName,
+            Output = Path.GetFullPath(parsed.GetValue(outputFolder) ?? Path.Combine("compressed", errors.Count == 0 ? chosenName : "")),
+            Recipe = Recipe.Presets.Contains(chosenRecipe) || !File.Exists(chosenRecipe) ? chosenRecipe : Path.GetFullPath(chosenRecipe),
+            Goal = read.Choice(goal.Name, parsed.GetValue(goal), Goal.Balanced, ("size", Goal.Size), ("speed", Goal.Speed), ("balanced", Goal.Balanced)),
+            Target = read.Choice(target.Name, parsed.GetValue(target), Target.Cpu, ("cpu", Target.Cpu), ("cpu-vnni", Target.CpuVnni), ("cuda", Target.Cuda),
+                ("directml", Target.DirectMl), ("qnn", Target.Qnn), ("coreml", Target.CoreMl), ("web", Target.Web)),
+            CalibrationData = FullPath(parsed.GetValue(calibration)),
+            EvaluationData = FullPath(parsed.GetValue(evaluation)),
+            Preprocessing = FullPath(parsed.GetValue(preprocessing)),
+            Metrics = metrics,
+            MaxAccuracyDrop = read.Number(maxDrop.Name, parsed.GetValue(maxDrop), "numbers of at least 0, in the metric's own unit, such as 0.01", v => v >= 0),
+            Require = requirements,
+            MaxSize = read.Size(maxSize.Name, parsed.GetValue(maxSize)),
+            MaxLatency = read.Share(maxLatency.Name, parsed.GetValue(maxLatency)),
+            Seed = read.Whole(seed.Name, parsed.GetValue(seed), 1, 0, int.MaxValue),
+            Threads = read.Whole(threads.Name, parsed.GetValue(threads), 0, 0, 1024),
+            Strict = parsed.GetValue(strict),
+        }, errors);
+    }
+
+    private static Option<string> Text(string name, string description) => new("--" + name) { Description = description, HelpName = name.Split('-')[^1] };
+
+    private static string? FullPath(string? path) => string.IsNullOrEmpty(path) ? null : Path.GetFullPath(path);
+}

@@ -1,0 +1,57 @@
+using System.Text;
+using System.Text.Json;
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Reporting;
+
+namespace CompressOnBuild.Worker;
+
+/// <summary>For scripts: nothing but one JSON object at the end, with the diagnostics and what the reports hold.</summary>
+internal sealed class JsonLog(TextWriter output) : ConsoleLog
+{
+    private string? summary;
+
+    public override void Summary(string line) => summary = line;
+
+    public override void Finish(int exitCode, CompressionResult? result)
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n" }))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("exitCode", exitCode);
+            json.WriteStartArray("diagnostics");
+            foreach (var d in Diagnostics)
+            {
+                json.WriteStartObject();
+                json.WriteString("severity", DiagnosticFormat.Word(d.Severity));
+                json.WriteString("code", d.Code);
+                if (d.File is not null) json.WriteString("file", d.File);
+                if (d.Line > 0) json.WriteNumber("line", d.Line);
+                if (d.Column > 0) json.WriteNumber("column", d.Column);
+                json.WriteString("message", d.Message);
+                json.WriteEndObject();
+            }
+            json.WriteEndArray();
+            if (summary is not null) json.WriteString("summary", summary);
+            if (result is not null)
+            {
+                json.WriteString("output", result.OutputModel);
+                Include(json, result, ReportWriter.Json, "report");
+                Include(json, result, ReportWriter.Measurements, "measurements");
+            }
+            json.WriteEndObject();
+        }
+        output.Write(Encoding.UTF8.GetString(buffer.ToArray()) + "\n");
+        output.Flush();
+    }
+
+    protected override void Alive(string text) { }
+    protected override void Tell(Diagnostic diagnostic) { }
+
+    private static void Include(Utf8JsonWriter json, CompressionResult result, string file, string name)
+    {
+        json.WritePropertyName(name);
+        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(result.Request.Output, file)));
+        document.RootElement.WriteTo(json);
+    }
+}
