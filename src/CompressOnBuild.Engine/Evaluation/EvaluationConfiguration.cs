@@ -36,7 +36,7 @@ public sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<stri
 /// </summary>
 public sealed record EvaluationConfiguration
 {
-    /// <summary>Model input to the data's name for it (array, column, or <c>image</c>).</summary>
+    /// <summary>Model input to the data's name for it (an array).</summary>
     public IReadOnlyDictionary<string, string> Inputs { get; init; } = new Dictionary<string, string>();
     /// <summary>Inputs that have the same value in every sample.</summary>
     internal IReadOnlyDictionary<string, FixedInput> Fixed { get; init; } = new Dictionary<string, FixedInput>();

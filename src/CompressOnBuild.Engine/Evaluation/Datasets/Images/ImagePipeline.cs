@@ -1,0 +1,92 @@
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Onnx;
+
+namespace CompressOnBuild.Evaluation.Datasets.Images;
+
+/// <summary>A picture's way to the model's input, rescaled and normalized in float (of a Python pipeline that computes part of it in
+/// double, the last bit may differ).</summary>
+internal static class ImagePipeline
+{
+    /// <summary>The input [1, channels, height, width] (or [1, height, width, channels]) of <paramref name="file"/> in <paramref name="input"/>'s type.</summary>
+    public static Tensor Run(string file, Preprocessing steps, ModelValue input)
+    {
+        var picture = ImageDecoder.Decode(file);
+        if (steps.Channels == ChannelOrder.L) picture = ImageDecoder.Grey(picture);
+        if (steps.Resize is { } size)
+        {
+            var (width, height) = Target(picture, size);
+            if (Math.Max(width, height) > 65536 || (long)width * height > ImageDecoder.LargestPicture)
+                throw new CompressionException(Codes.DataTooLarge, $"the picture of {picture.Width} x {picture.Height} pixels would be resized to {width} x {height}; at most {ImageDecoder.LargestPicture} pixels are valid. Crop it.", file);
+            picture = PillowResize.Resize(picture, width, height, steps.Resample);
+        }
+        if (steps.Crop is { } crop) picture = CenterCrop(picture, crop.Height, crop.Width);
+        var padded = (picture.Width + steps.PadWidthTo - 1) / steps.PadWidthTo * steps.PadWidthTo;
+        long[] shape = steps.ChannelsLast ? [1, picture.Height, padded, picture.Channels] : [1, picture.Channels, picture.Height, padded];
+        var values = Values(picture, steps, padded);
+        var tensor = input.ElementType switch
+        {
+            ElementType.Float => Tensor.Create(values, shape),
+            ElementType.Float16 => Tensor.Create(Array.ConvertAll(values, v => (Half)v), shape),
+            ElementType.UInt8 when steps.RescaleFactor is null && steps.Mean is null => Tensor.Create(Array.ConvertAll(values, v => (byte)v), shape),
+            _ => throw new CompressionException(Codes.InputMismatch, $"pictures become Float, Float16, or UInt8 (without do_rescale and do_normalize), but the model's input '{input.Name}' is {input}. Store the finished arrays as .npz instead.", file),
+        };
+        InputCheck.Check(input, tensor, "the picture after preprocessing", file);
+        return tensor;
+    }
+
+    private static (int Width, int Height) Target(Picture picture, Preprocessing.Size size)
+    {
+        if (size.ShortestEdge is not { } edge) return (size.Width, size.Height);
+        // The longer side is truncated, not rounded.
+        return picture.Width <= picture.Height ? (edge, (int)((long)edge * picture.Height / picture.Width)) : ((int)((long)edge * picture.Width / picture.Height), edge);
+    }
+
+    /// <summary>The middle, as transformers' center_crop: what is smaller than the crop is padded with 0, an odd pixel going to the top and left.</summary>
+    public static Picture CenterCrop(Picture picture, int height, int width)
+    {
+        var (top, left) = (Offset(picture.Height, height), Offset(picture.Width, width));
+        var result = new byte[height * width * picture.Channels];
+        for (var y = 0; y < height; y++)
+        {
+            var sy = y + top;
+            if (sy < 0 || sy >= picture.Height) continue;
+            int first = Math.Max(0, -left), last = Math.Min(width, picture.Width - left);
+            picture.Pixels.AsSpan((sy * picture.Width + first + left) * picture.Channels, (last - first) * picture.Channels).CopyTo(result.AsSpan((y * width + first) * picture.Channels));
+        }
+        return new(width, height, picture.Channels, result);
+
+        // Source position of the result's first pixel; negative by the padding.
+        static int Offset(int from, int to) => from >= to ? (from - to) / 2 : -((to - from + 1) / 2);
+    }
+
+    private static float[] Values(Picture picture, Preprocessing steps, int padded)
+    {
+        int channels = picture.Channels, width = picture.Width;
+        var result = new float[picture.Height * padded * channels];
+        if (padded > width) Array.Fill(result, steps.PadValue);
+        for (var c = 0; c < channels; c++)
+        {
+            var table = Table(steps, c);
+            var source = steps.Channels == ChannelOrder.Bgr ? 2 - c : c;
+            for (var y = 0; y < picture.Height; y++)
+                for (var x = 0; x < width; x++)
+                {
+                    var to = steps.ChannelsLast ? (y * padded + x) * channels + c : (c * picture.Height + y) * padded + x;
+                    result[to] = table[picture.Pixels[(y * width + x) * channels + source]];
+                }
+        }
+        return result;
+    }
+
+    /// <summary>What each of the 256 levels becomes in channel <paramref name="c"/>.</summary>
+    private static float[] Table(Preprocessing steps, int c)
+    {
+        var table = new float[256];
+        for (var level = 0; level < 256; level++)
+        {
+            var value = steps.RescaleFactor is { } factor ? level * (float)factor : level;
+            table[level] = steps.Mean is { } mean ? (value - mean[c]) / steps.Deviation![c] : value;
+        }
+        return table;
+    }
+}
