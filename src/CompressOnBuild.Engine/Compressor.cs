@@ -1,12 +1,269 @@
+using System.Security.Cryptography;
+using CompressOnBuild.Calibration;
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Encodings;
+using CompressOnBuild.Evaluation;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Operators;
+using CompressOnBuild.Planning;
+using CompressOnBuild.Reporting;
+using CompressOnBuild.Rewrites;
+using CompressOnBuild.Runtime;
+
 namespace CompressOnBuild;
 
-/// <summary>One request from model to report.</summary>
-public static class Compressor
+/// <summary>
+/// The whole way of one model: load, prepare, calibrate, plan, transform, check, gate, write, report.
+/// </summary>
+public sealed class Compressor
 {
+    /// <summary>Samples whose outputs rank the sites of a search: a finer ruler than a metric needs few.</summary>
+    private const int FidelitySamples = 8;
+    /// <summary>Operator set that brought scales per channel.</summary>
+    private const int WorkingOpset = 13;
+
+    /// <summary>
+    /// Called, from another thread, when a call into the runtime broke its bound of time or memory and does not return. Nothing but the
+    /// end of the process can stop it then. The default ends it at once.
+    /// </summary>
+    public static Action<CompressionException> OnBreach { get; set; } = e => Environment.FailFast(e.Message);
+
+    private readonly CompressionRequest request;
+    private readonly ICompressionLog log;
+    private readonly CancellationToken cancel;
+    private readonly int threads;
+    private readonly List<Diagnostic> warnings = [];
+    private readonly List<string> steps = [];
+    private Watchdog watchdog = null!;
+    private Model original = null!;
+
+    private Compressor(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
+    {
+        (this.request, this.log, this.cancel) = (request, log, cancel);
+        threads = request.Threads > 0 ? request.Threads : Environment.ProcessorCount;
+    }
+
     /// <summary>Compresses, measures and judges one model, and writes the output folder.</summary>
+    /// <exception cref="CompressionException">Any coded error; after a failed gate the reports of the failed attempt are in <c>failed/</c> of the output folder.</exception>
     public static CompressionResult Run(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
     {
         ArgumentNullException.ThrowIfNull(request);
-        throw new InvalidOperationException("This build of the engine cannot compress.");
+        ArgumentNullException.ThrowIfNull(log);
+        return new Compressor(request, log, cancel).Run();
+    }
+
+    private CompressionResult Run()
+    {
+        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+        var recipe = Recipe.Load(request.Recipe);
+
+        log.Stage("loading");
+        original = OnnxReader.Load(request.Model);
+        var inputFiles = new List<InputFile>();
+        foreach (var file in original.ExternalFiles.Prepend(request.Model)) inputFiles.Add(InputFile.Of(file));
+        var originalBytes = inputFiles.Sum(f => f.Size);
+        if (File.Exists(request.Recipe)) inputFiles.Add(InputFile.Of(request.Recipe));
+        watchdog = new Watchdog(request.RunTimeout ?? TimeSpan.FromMinutes(30), Watchdog.MemoryFor(originalBytes), request.Model, OnBreach);
+        using var session = new Session(original, new SessionSettings("original", request.Model, Watchdog: watchdog));
+        using var data = EvaluationData.Open(request, session);
+        if (data is null) Warn(new Diagnostic(Severity.Warning, Codes.NoData, "there is neither EvaluationData nor CalibrationData: only data-free techniques are used and nothing is measured. Give EvaluationData, labelled where possible.", request.Model));
+        else foreach (var warning in data.Warnings) Warn(warning);
+        if (data is not null) inputFiles.AddRange(Hash(data.Files));
+
+        var prepared = Prepare(session, data);
+        var statistics = Calibrate(prepared, data, recipe);
+        var evaluator = data is null ? null : new Evaluator(session, data.Metrics, data.Output, request.Seed, threads);
+        var planner = new Planner(prepared, recipe, statistics);
+        var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>());
+        var (plan, candidates) = MakePlan(planner, transformer, recipe, evaluator, data);
+
+        var changes = plan.Weights.Any(d => d.Encoding is not null);
+        log.Stage("transforming");
+        var compressed = changes ? transformer.Apply(plan) : original;
+        var bytes = changes ? OnnxWriter.ToBytes(compressed) : File.ReadAllBytes(request.Model);
+        var measurements = Measure(compressed, bytes, evaluator, data);
+
+        var macs = statistics is null ? 0 : planner.Sites.SelectMany(s => s.Uses.Select(u => u.Node)).Distinct().Sum(n => CostTable.MultiplyAdds(n, statistics));
+        var facts = Facts(original, HashOf(inputFiles[0], original), originalBytes, macs);
+        var compressedFacts = Facts(compressed, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, macs);
+        var verdict = Gate.Judge(request, new GateInput(measurements.Metrics, facts, compressedFacts, measurements.Latency, changes));
+        foreach (var warning in verdict.Warnings) Warn(warning);
+
+        var folder = verdict.Errors.Count == 0 ? request.Output : Path.Combine(request.Output, "failed");
+        var path = Path.Combine(folder, request.Name + ".onnx");
+        var result = new CompressionResult
+        {
+            Request = request,
+            Verdict = verdict.Verdict,
+            Original = facts,
+            Compressed = compressedFacts,
+            Weights = [.. Weights(planner, transformer, plan)],
+            Skipped = [.. plan.Weights.Zip(planner.Sites).Where(p => p.First.Encoding is null)
+                .Select(p => new SkippedWeight(p.Second.Name, p.Second.OperatorName, p.Second.Tensor.Shape.ToArray(), p.Second.Tensor.ByteCount, p.First.Code ?? Codes.RuleLeftAlone, p.First.Because))],
+            Steps = steps,
+            Warnings = warnings,
+            Provenance = new Provenance(facts.Sha256, recipe.Name, recipe.Sha256, data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256,
+                ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant()),
+            Measurements = measurements with
+            {
+                PeakMemoryBytes = ProcessMemory.PeakWorkingSet(),
+                Seconds = System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds,
+                Processor = Processor.Name,
+                InstructionSets = Processor.InstructionSets,
+                OnnxRuntime = Session.RuntimeVersion,
+                Candidates = candidates,
+            },
+            OutputModel = path,
+            InputNames = [.. session.Inputs.Select(p => p.Name)],
+            OutputNames = [.. session.Outputs.Select(p => p.Name)],
+            InputFiles = inputFiles,
+            InputFolders = data is null ? [] : [.. data.Folders],
+        };
+        OutputFile.Write(path, stream => stream.Write(bytes));
+        ReportWriter.Write(result, folder);
+        if (verdict.Errors.Count > 0) throw new GateException(verdict.Errors, result);
+        return result;
+    }
+
+    /// <summary>Version of this engine, the package's version.</summary>
+    public static string ToolVersion { get; } = typeof(Compressor).Assembly.GetName().Version!.ToString(3);
+
+    private Model Prepare(Session session, EvaluationData? data)
+    {
+        log.Stage("preparing");
+        var prepared = original.Clone();
+        foreach (var step in StandardRewrites.Run(prepared, Fold)) steps.Add(step.Sentence);
+        if (prepared.Opset() < WorkingOpset)
+        {
+            var from = prepared.Opset();
+            var conversion = OpsetConversion.Raise(prepared, WorkingOpset);
+            if (conversion.Succeeded) steps.Add($"raised operator set {from} to {WorkingOpset}");
+            else steps.Add($"kept operator set {from}: {conversion.Reason}");
+        }
+        Verify(session, prepared, data);
+        return prepared;
+    }
+
+    private IReadOnlyList<Tensor> Fold(Model constants)
+    {
+        using var session = new Session(constants, new SessionSettings("folded", request.Model, Watchdog: watchdog));
+        return session.Run(new Dictionary<string, Tensor>(), cancel);
+    }
+
+    /// <summary>A rewrite must not change what the model computes: shown on a few samples, before anything is built on it.</summary>
+    private void Verify(Session session, Model prepared, EvaluationData? data)
+    {
+        using var rewritten = new Session(prepared, new SessionSettings("prepared", request.Model, Watchdog: watchdog));
+        if (data is null) return;
+        var worst = Fidelity.Decibels(session, rewritten, Samples(data).Take(2), cancel);
+        if (worst < Fidelity.Equal)
+            throw new CompressionException(Codes.Bug, $"the rewritten model differs from the original ({worst:0.0} dB, at least {Fidelity.Equal} dB are expected). This is a bug in a rewrite: please report it with the model; Recipe=\"none\" still measures the original.", request.Model);
+    }
+
+    private Statistics? Calibrate(Model prepared, EvaluationData? data, Recipe recipe)
+    {
+        if (data is null) return null;
+        log.Stage("calibrating");
+        return Calibrator.Run(prepared, [.. Samples(data).Take(recipe.Calibration.Samples)], new CalibrationRequest
+        {
+            Values = [.. Planner.ValuesToObserve(prepared)],
+            ChannelMeans = Planner.MeansToObserve(prepared),
+            Threads = threads,
+            Watchdog = watchdog,
+            Progress = fraction => log.Progress(fraction, $"{Math.Min(data.Splits.Calibration.Count, recipe.Calibration.Samples)} samples"),
+        }, cancel);
+    }
+
+    private (Plan Plan, IReadOnlyList<CandidateResult> Candidates) MakePlan(Planner planner, Transformer transformer, Recipe recipe, Evaluator? evaluator, EvaluationData? data)
+    {
+        if (!recipe.Search) return (planner.ByRules(), []);
+        if (evaluator is null || data is null)
+            return (planner.Complete([.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, "nothing can be measured without data, and int8 weights alone are the safest form"))], join: false), []);
+        log.Stage("measuring the original on the selection split");
+        var reference = evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
+        var few = Samples(data).Take(FidelitySamples).ToArray();
+        using var session = new Session(planner.Prepared, new SessionSettings("prepared", request.Model, Threads: threads, Watchdog: watchdog));
+        var expected = few.Select(s => session.Run(s, cancel)).ToArray();
+        var search = new Search(planner, request.Goal, request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop, new SearchOracle(
+            plan =>
+            {
+                var bytes = OnnxWriter.ToBytes(transformer.Apply(plan));
+                using var candidate = new Session(bytes, new SessionSettings("compressed", request.Model, Watchdog: watchdog));
+                var primary = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel)[0];
+                return new Trial(bytes.Length, primary.Compressed, primary.Drop);
+            },
+            plan =>
+            {
+                using var candidate = new Session(transformer.Apply(plan), new SessionSettings("compressed", request.Model, Threads: threads, Watchdog: watchdog));
+                return Fidelity.Decibels(expected, few.Select(s => candidate.Run(s, cancel)));
+            }), log, cancel);
+        return (search.Run(), search.Candidates);
+    }
+
+    private Measurements Measure(Model compressed, byte[] bytes, Evaluator? evaluator, EvaluationData? data)
+    {
+        using var session = new Session(bytes, new SessionSettings("compressed", request.Model, Watchdog: watchdog));
+        if (evaluator is null || data is null) return new Measurements();
+        log.Stage("checking");
+        var samples = Samples(data).Take(SelfCheck.Samples).ToArray();
+        SelfCheck.Run(compressed, original, samples, watchdog, cancel);
+        log.Stage("measuring on the gate split");
+        var count = data.Splits.Gate.Count;
+        var reference = evaluator.Measure(data.Splits.Gate, f => log.Progress(f / 2, $"{count} samples"), cancel);
+        var comparisons = evaluator.Compare(session, reference, f => log.Progress((1 + f) / 2, $"{count} samples"), cancel);
+        log.Stage("timing");
+        var latency = LatencyMeter.Measure(original, compressed, samples, watchdog, cancel);
+        var metrics = comparisons.Select((c, i) =>
+        {
+            double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;
+            var metric = new MetricResult(data.Metrics[i].Name, c.Original, c.Compressed, c.Drop, limit, c.Samples, c.Confidence, true);
+            return metric with { Passed = limit is null || Gate.JudgeDrop(metric, limit.Value) == Verdict.Pass };
+        });
+        return new Measurements { Metrics = [.. metrics], Latency = latency };
+    }
+
+    private static IEnumerable<IReadOnlyDictionary<string, Tensor>> Samples(EvaluationData data) => data.Splits.Calibration.Read().Select(s => s.Inputs);
+
+    private static Dictionary<string, float[]> Means(Statistics? statistics) => statistics is null ? []
+        : statistics.Values.Where(p => p.Value.ChannelMeans is not null).ToDictionary(p => p.Key, p => p.Value.ChannelMeans!.Select(m => (float)m).ToArray(), StringComparer.Ordinal);
+
+    private static IEnumerable<WeightFacts> Weights(Planner planner, Transformer transformer, Plan plan)
+    {
+        foreach (var (decision, site) in plan.Weights.Zip(planner.Sites))
+        {
+            if (decision.Encoding is null) continue;
+            var half = decision.Encoding == HalfCast.Id;
+            var zeros = half ? 0 : transformer.Weight(site, decision.Bits).Codes.AsSpan().Count((sbyte)0);
+            yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), half ? "rounding to fp16" : "rounding to nearest, scale by squared error",
+                decision.Encoding, decision.Bits, (double)zeros / site.Tensor.Count, null, site.Tensor.ByteCount, FormTable.Bytes(site, decision.Bits), decision.Because);
+        }
+    }
+
+    private static ModelFacts Facts(Model model, string sha256, long bytes, long multiplyAdds)
+    {
+        var (parameters, nonZero) = ModelCensus.Parameters(model);
+        return new ModelFacts(sha256, bytes, bytes, parameters, nonZero, multiplyAdds);
+    }
+
+    // A model with external data is all its files.
+    private static string HashOf(InputFile model, Model original)
+    {
+        if (original.ExternalFiles.Count == 0) return model.Sha256;
+        var all = string.Join("\n", original.ExternalFiles.Select(f => InputFile.Of(f).Sha256).Prepend(model.Sha256));
+        return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(all)));
+    }
+
+    private InputFile[] Hash(IEnumerable<string> files)
+    {
+        var paths = files.ToArray();
+        var result = new InputFile[paths.Length];
+        Parallel.For(0, paths.Length, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel }, i => result[i] = InputFile.Of(paths[i]));
+        return result;
+    }
+
+    private void Warn(Diagnostic warning)
+    {
+        warnings.Add(warning);
+        log.Warning(warning);
     }
 }

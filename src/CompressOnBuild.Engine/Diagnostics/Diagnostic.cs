@@ -11,7 +11,7 @@ public enum Severity { Message, Warning, Error }
 public sealed record Diagnostic(Severity Severity, string Code, string Message, string? File = null, int Line = 0, int Column = 0);
 
 /// <summary>The only exception for expected failures: carries the coded error the user sees. Anything else is a bug (COB9001).</summary>
-public sealed class CompressionException(Diagnostic diagnostic, Exception? inner = null) : Exception(diagnostic.Message, inner)
+public class CompressionException(Diagnostic diagnostic, Exception? inner = null) : Exception(diagnostic.Message, inner)
 {
     /// <summary>The error to print.</summary>
     public Diagnostic Diagnostic { get; } = diagnostic;

@@ -17,13 +17,19 @@ public static class OnnxReader
     /// <exception cref="CompressionException">COB1001 to COB1012.</exception>
     public static Model Load(string path)
     {
-        var file = new FileInfo(path);
-        if (!file.Exists)
+        if (!System.IO.File.Exists(path))
             throw new CompressionException(Codes.ModelNotFound, $"the model '{path}' does not exist. Give the path of an .onnx file, relative to the project.", path);
-        if (file.Length == 0)
+        // The length of what a link points to, not of the link.
+        long length;
+        try { using var stream = System.IO.File.OpenRead(path); length = stream.Length; }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CompressionException(Codes.ModelNotFound, $"the model cannot be read: {e.Message} Check its permissions, and that no other program holds it.", path, inner: e);
+        }
+        if (length == 0)
             throw new CompressionException(Codes.ModelEmpty, "the model file is empty (0 bytes). Export or download it again; a Git LFS file may not have been fetched.", path);
-        if (file.Length > int.MaxValue)
-            throw new CompressionException(Codes.ModelTooLarge, $"the model file has {file.Length} bytes; a protobuf message holds at most {int.MaxValue}. Export with external data.", path);
+        if (length > int.MaxValue)
+            throw new CompressionException(Codes.ModelTooLarge, $"the model file has {length} bytes; a protobuf message holds at most {int.MaxValue}. Export with external data.", path);
         return Read(System.IO.File.ReadAllBytes(path), path);
     }
 

@@ -1,18 +1,16 @@
+using CompressOnBuild.Calibration;
 using CompressOnBuild.Onnx;
 
 namespace CompressOnBuild.Placement;
-
-/// <summary>Parameters of a quantized activation: x = scale * (q - zeroPoint), q in 0..255.</summary>
-public readonly record struct ActivationParameters(float Scale, byte ZeroPoint);
 
 /// <summary>Writes QuantizeLinear and DequantizeLinear pairs; unsigned 8-bit activations, one scale a tensor.</summary>
 public static class QdqWriter
 {
     /// <summary>Quantizes the values of <paramref name="region"/> in its own model; a value without parameters is an error of the caller.</summary>
-    public static void Write(QuantizedRegion region, IReadOnlyDictionary<string, ActivationParameters> parameters)
+    public static void Write(QuantizedRegion region, IReadOnlyDictionary<string, QuantizationParameters> parameters)
     {
         var integers = region.Integers.ToHashSet();
-        var stored = new Dictionary<ActivationParameters, (Value Scale, Value Zero)>();
+        var stored = new Dictionary<QuantizationParameters, (Value Scale, Value Zero)>();
         foreach (var (value, fromInteger, _, _) in region.Values)
         {
             var graph = value.Graph;

@@ -1,4 +1,4 @@
-using CompressOnBuild.Placement;
+using CompressOnBuild.Calibration;
 
 namespace CompressOnBuild.Planning;
 
@@ -9,7 +9,7 @@ namespace CompressOnBuild.Planning;
 public sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null);
 
 /// <summary>Parameters of one quantized activation.</summary>
-public sealed record ValueDecision(string Value, ActivationParameters Parameters);
+public sealed record ValueDecision(string Value, QuantizationParameters Parameters);
 
 /// <summary>The whole plan: plain data, names only. What is executed, reported, and later locked.</summary>
 /// <param name="Weights">One decision for every site, in the model's order.</param>

@@ -1,0 +1,76 @@
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Evaluation.Datasets;
+using CompressOnBuild.Evaluation.Metrics;
+using CompressOnBuild.Runtime;
+
+namespace CompressOnBuild.Evaluation;
+
+/// <summary>The data sets of a request, divided into splits, with the metrics that judge them.</summary>
+public sealed class EvaluationData : IDisposable
+{
+    private readonly List<IDataset> datasets;
+
+    private EvaluationData(List<IDataset> datasets, Splits splits, IReadOnlyList<IMetric> metrics, int output)
+    {
+        (this.datasets, Splits, Metrics, Output) = (datasets, splits, metrics, output);
+    }
+
+    public Splits Splits { get; }
+    /// <summary>The primary metric first; metrics that only a requirement names come last.</summary>
+    public IReadOnlyList<IMetric> Metrics { get; }
+    /// <summary>Index of the model output that is scored.</summary>
+    public int Output { get; }
+    public IEnumerable<string> Files => datasets.SelectMany(d => d.Files).Distinct(StringComparer.Ordinal);
+    public IEnumerable<string> Folders => datasets.SelectMany(d => d.Folders).Distinct(StringComparer.Ordinal);
+    public IEnumerable<Diagnostic> Warnings => datasets.SelectMany(d => d.Warnings).Concat(Splits.Warnings);
+
+    /// <summary>Opens what the request names; null when it names no data, which only a request without limits may do.</summary>
+    /// <exception cref="CompressionException">COB11xx for data that cannot be used, COB4005 for a limit without data.</exception>
+    public static EvaluationData? Open(CompressionRequest request, Session original)
+    {
+        Metric.Check(request.Metrics);
+        Metric.Check(request.Require.Select(r => r.Metric));
+        if (request.EvaluationData is null && request.CalibrationData is null)
+        {
+            var limit = request.MaxAccuracyDrop is not null ? "MaxAccuracyDrop" : request.Require.Count > 0 ? "Require" : request.MaxLatency is not null ? "MaxLatency" : null;
+            if (limit is null) return null;
+            throw new CompressionException(Codes.LimitWithoutData, $"{limit} is given but no data to measure it on. Give EvaluationData (labelled where possible), or remove {limit}: the model is then compressed with data-free techniques and stays unmeasured.", request.Model);
+        }
+        var context = new DatasetContext([.. original.Inputs.Select(ToValue)], [.. original.Outputs.Select(ToValue)], request.Preprocessing, Path.GetDirectoryName(request.Model));
+        var datasets = new List<IDataset>();
+        try
+        {
+            var evaluation = request.EvaluationData is null ? null : Add(Dataset.Open(request.EvaluationData, context));
+            var calibration = request.CalibrationData is null ? null : Add(Dataset.Open(request.CalibrationData, context));
+            var main = evaluation ?? calibration!;
+            var splits = Splits.Create(calibration, evaluation, request.Seed);
+            var output = OutputIndex(main, original);
+            var first = original.Run(main.Read(splits.Selection.Indices[0]).Inputs)[output];
+            var metrics = Metric.Resolve(request.Metrics, main.LabelKind, main.Configuration.Decoding, first, main.Path);
+            var missing = request.Require.Select(r => r.Metric).Where(n => metrics.All(m => m.Name != n)).Distinct().ToArray();
+            if (missing.Length > 0) metrics = [.. metrics, .. Metric.Resolve(missing, main.LabelKind, main.Configuration.Decoding, first, main.Path)];
+            return new EvaluationData(datasets, splits, metrics, output);
+        }
+        catch
+        {
+            foreach (var dataset in datasets) dataset.Dispose();
+            throw;
+        }
+
+        IDataset Add(IDataset dataset) { datasets.Add(dataset); return dataset; }
+    }
+
+    public void Dispose()
+    {
+        foreach (var dataset in datasets) dataset.Dispose();
+    }
+
+    private static ModelValue ToValue(Port port) => new(port.Name, port.ElementType, [.. port.Shape.Select(d => d < 0 ? (long?)null : d)]);
+
+    private static int OutputIndex(IDataset dataset, Session original)
+    {
+        if (dataset.Configuration.Output is not { } name) return 0;
+        for (var i = 0; i < original.Outputs.Count; i++) if (original.Outputs[i].Name == name) return i;
+        throw new CompressionException(Codes.EvaluationConfigurationInvalid, $"'output' is '{name}'. The model's outputs are {string.Join(", ", original.Outputs.Select(o => $"'{o.Name}'"))}. Name one of them.", dataset.Configuration.Files.FirstOrDefault());
+    }
+}

@@ -1,0 +1,92 @@
+using System.Globalization;
+using CompressOnBuild.Diagnostics;
+
+namespace CompressOnBuild.Evaluation;
+
+/// <summary>What is judged: the gate split's metrics, the primary one first, and the sizes and times of both models.</summary>
+public sealed record GateInput(IReadOnlyList<MetricResult> Metrics, ModelFacts Original, ModelFacts Compressed, Latency? Latency, bool SmallerExpected);
+
+/// <summary>The verdict, its warnings, and every broken limit as an error.</summary>
+public sealed record GateResult(Verdict Verdict, IReadOnlyList<Diagnostic> Errors, IReadOnlyList<Diagnostic> Warnings);
+
+/// <summary>
+/// Judges. The accuracy limit is held against the 95 % interval of the drop, not against the point: pass when the whole interval is
+/// within the limit, fail when the whole interval is beyond it, inconclusive in between. Everything else is judged by its figure.
+/// </summary>
+public static class Gate
+{
+    /// <summary>The limit on the drop that applies when the item names none.</summary>
+    public const double DefaultMaxAccuracyDrop = 0.01;
+
+    public static GateResult Judge(CompressionRequest request, GateInput input)
+    {
+        var errors = new List<Diagnostic>();
+        var warnings = new List<Diagnostic>();
+        var verdict = input.Metrics.Count == 0 ? Verdict.Unmeasured : Verdict.Pass;
+
+        if (input.Metrics.Count > 0)
+        {
+            var primary = input.Metrics[0];
+            var limit = primary.Limit ?? DefaultMaxAccuracyDrop;
+            verdict = JudgeDrop(primary, limit);
+            if (verdict == Verdict.Fail)
+                Error(Codes.AccuracyDropped, $"{primary.Name} {(primary.Compressed < primary.Original ? "fell" : "rose")} from {N(primary.Original)} to {N(primary.Compressed)} (drop {N(primary.Drop)}{Interval(primary)}, limit {N(limit)}) on {primary.Samples} samples that no search has seen. The last good output was left in place. Look at report.md and report.html, give more calibration data, use Recipe=\"auto\", or raise MaxAccuracyDrop if the loss is acceptable.");
+            else if (verdict == Verdict.Inconclusive)
+            {
+                var text = $"the drop of {primary.Name} is {N(primary.Drop)} ({Interval(primary).TrimStart(',', ' ')}, limit {N(limit)}) on {primary.Samples} samples: {Needed(primary, limit)}. Give more evaluation data, or a limit further away from the drop.";
+                if (request.Strict) Error(Codes.Undecided, text);
+                else warnings.Add(new Diagnostic(Severity.Warning, Codes.Undecided, text, request.Model));
+            }
+        }
+        foreach (var requirement in request.Require)
+        {
+            var metric = input.Metrics.FirstOrDefault(m => m.Name == requirement.Metric);
+            if (metric is null) continue; // a requirement without data was refused before
+            if (requirement.AtLeast ? metric.Compressed >= requirement.Value : metric.Compressed <= requirement.Value) continue;
+            Error(Codes.RequirementMissed, $"{metric.Name} is {N(metric.Compressed)} on {metric.Samples} samples, required is at {(requirement.AtLeast ? "least" : "most")} {N(requirement.Value)} (the original has {N(metric.Original)}). Compress less (Recipe=\"auto\", a smaller MaxAccuracyDrop), or correct Require.");
+        }
+        if (request.MaxSize is { } size)
+        {
+            var most = size.Bytes ?? (long)(size.Share!.Value * input.Original.Bytes);
+            if (input.Compressed.ShippedBytes > most)
+                Error(Codes.TooLarge, $"the compressed model has {input.Compressed.ShippedBytes} bytes ({N(100.0 * input.Compressed.ShippedBytes / input.Original.Bytes)} % of the original), the limit is {most} bytes. The report lists the bytes of each layer. Raise MaxSize, or use a recipe that compresses more.");
+        }
+        if (request.MaxLatency is { } share && input.Latency is { } latency && 1 / latency.SpeedupMedian > share)
+            Error(Codes.TooSlow, $"one run takes {N(100 / latency.SpeedupMedian)} % of the original's time ({N(latency.OriginalMs)} ms to {N(latency.CompressedMs)} ms, one thread), the limit is {N(100 * share)} %. Use Goal=\"speed\", raise MaxLatency, or measure on a quiet machine.");
+        if (input.SmallerExpected && input.Compressed.Bytes >= input.Original.Bytes)
+            Error(Codes.Grew, $"the compressed model has {input.Compressed.Bytes} bytes, the original {input.Original.Bytes}. There is nothing to compress, or the model was compressed before. Remove the item, or use Recipe=\"none\" to only measure it.");
+        if (verdict == Verdict.Unmeasured && request.Strict)
+            Error(Codes.LimitWithoutData, "nothing was measured, and strict mode asks for a verdict. Give EvaluationData, or turn CompressOnBuildStrict off.");
+        if (errors.Count > 0) verdict = Verdict.Fail;
+        return new GateResult(verdict, errors, warnings);
+
+        void Error(string code, string text) => errors.Add(new Diagnostic(Severity.Error, code, text, request.Model));
+    }
+
+    /// <summary>Pass, fail or inconclusive by the interval; by the point where there is none (a single sample).</summary>
+    public static Verdict JudgeDrop(MetricResult metric, double limit)
+    {
+        // The same figure printed as limit and drop must not fail by its last bit.
+        const double Slack = 1e-9;
+        // A model whose outputs never got worse cannot be beyond the limit, however few samples there are.
+        if (metric.Confidence is not { } interval) return metric.Drop <= limit + Slack ? Verdict.Pass : Verdict.Fail;
+        if (interval.High <= limit + Slack) return Verdict.Pass;
+        return interval.Low > limit + Slack ? Verdict.Fail : Verdict.Inconclusive;
+    }
+
+    // The half-width shrinks with the root of the number of samples.
+    private static string Needed(MetricResult metric, double limit)
+    {
+        var half = (metric.Confidence!.High - metric.Confidence.Low) / 2;
+        var distance = Math.Abs(limit - metric.Drop);
+        if (distance < 1e-6) return "the drop equals the limit, no number of samples would decide";
+        var needed = metric.Samples * (half / distance) * (half / distance);
+        var rounded = Math.Ceiling(needed / 50) * 50;
+        return $"about {rounded.ToString("0", CultureInfo.InvariantCulture)} would decide";
+    }
+
+    private static string Interval(MetricResult metric) =>
+        metric.Confidence is { } c ? $", 95 % interval {N(c.Low)}..{N(c.High)}" : "";
+
+    private static string N(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,92 @@
+using CompressOnBuild.Calibration;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Operators;
+using CompressOnBuild.Placement;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>
+/// Estimated time of forms, from shapes alone: the same on every machine, so that a plan never depends on a stopwatch. The constants
+/// are fitted to single-thread sessions of ONNX Runtime 1.31 on x64 with VNNI (microseconds); only their ratios matter.
+/// </summary>
+public static class CostTable
+{
+    // Multiply-accumulates per microsecond.
+    private const double FloatConv = 45_000, FloatDepthwise = 8_000, FloatMatrix = 35_000;
+    private const double IntegerConv = 150_000, IntegerDepthwise = 14_000, IntegerMatrix = 160_000;
+    // A matrix product with few rows reads every weight once: bytes per microsecond.
+    private const double WeightBandwidth = 20_000;
+    // Elements per microsecond of a QuantizeLinear or DequantizeLinear, and of the layout change around integer convolutions.
+    private const double QuantizeElements = 2_500, TransposeElements = 1_200, ElementwiseFloat = 3_000, ElementwiseInteger = 1_500;
+    // What one more node costs.
+    private const double Node = 1.0;
+
+    /// <summary>Multiply-accumulates of a node at the observed shapes; 0 when they are not known.</summary>
+    public static long MultiplyAdds(Node node, Statistics statistics)
+    {
+        var weight = node.Inputs.Count > 1 ? node.Input(1)?.Constant : null;
+        if (node.Output(0) is not { } output || !statistics.TryGet(output.Name, out var seen)) return 0;
+        long outputs = Product(seen.Shape);
+        return node.OpType switch
+        {
+            // Each output element sums over the input channels of its group and the kernel.
+            "Conv" when weight is { Rank: > 2 } => outputs * (weight.Count / weight.Shape[0]),
+            // Each input element is multiplied with the output channels of its group and the kernel.
+            "ConvTranspose" when weight is { Rank: > 2 } && statistics.TryGet(node.Input(0)!.Name, out var input) => Product(input.Shape) * (weight.Count / weight.Shape[0]),
+            "Gemm" or "MatMul" when weight is { Rank: >= 2 } => outputs * (node.Int("transB", 0) != 0 ? weight.Shape[^1] : weight.Shape[^2]),
+            _ => 0,
+        };
+    }
+
+    /// <summary>Microseconds of a Conv, Gemm or MatMul in floats.</summary>
+    public static double Float(Site site, Node node, Statistics statistics)
+    {
+        double macs = MultiplyAdds(node, statistics);
+        if (IsDepthwise(site, node)) return Node + macs / FloatDepthwise;
+        return node.Is("Conv") ? Node + macs / FloatConv : Node + Math.Max(macs / FloatMatrix, site.Tensor.Count * 4 / WeightBandwidth);
+    }
+
+    /// <summary>Microseconds of the same node on integers, without what its surroundings pay.</summary>
+    public static double Integer(Site site, Node node, Statistics statistics)
+    {
+        double macs = MultiplyAdds(node, statistics);
+        if (IsDepthwise(site, node)) return Node + macs / IntegerDepthwise;
+        return node.Is("Conv") ? Node + macs / IntegerConv : Node + Math.Max(macs / IntegerMatrix, site.Tensor.Count / WeightBandwidth);
+    }
+
+    /// <summary>Microseconds of a matrix product whose activations are quantized at run time.</summary>
+    public static double Dynamic(Site site, Node node, Statistics statistics) =>
+        Integer(site, node, statistics) + 2 * Node + 2 * Elements(node.Input(0), statistics) / QuantizeElements;
+
+    /// <summary>Microseconds that a region costs beyond its integer nodes: pairs at its borders, layout changes, and what joined operators save or lose.</summary>
+    public static double Region(QuantizedRegion region, IReadOnlySet<Node> fixedNodes, Statistics statistics)
+    {
+        var integers = region.Integers.ToHashSet();
+        double cost = 0;
+        foreach (var value in region.Values)
+        {
+            var elements = Elements(value.Value, statistics);
+            var convolutions = value.FromInteger ? value.Value.Producer is { } p && IsConvolution(p, value.Activation) : value.Value.Uses.Any(u => u.Node.Is("Conv") && integers.Contains(u.Node));
+            if (!value.FromInteger) cost += Node + elements / QuantizeElements + (convolutions ? Node + elements / TransposeElements : 0);
+            else if (value.Value.Uses.Any(u => !integers.Contains(u.Node)) || value.Value.IsGraphOutput)
+                cost += Node + elements / QuantizeElements + (convolutions ? Node + elements / TransposeElements : 0);
+        }
+        foreach (var node in region.Integers)
+            if (!fixedNodes.Contains(node) && QdqRules.Of(node) == QdqBehaviour.Requantize)
+                cost += Elements(node.Output(0), statistics) * (1 / ElementwiseInteger - 1 / ElementwiseFloat);
+        return cost;
+    }
+
+    private static bool IsConvolution(Node producer, Node? activation) => activation is null ? producer.Is("Conv") : producer == activation;
+
+    private static bool IsDepthwise(Site site, Node node) => node.Is("Conv") && node.Int("group", 1) > 1 && site.Tensor.Shape[1] == 1;
+
+    private static double Elements(Value? value, Statistics statistics) => value is not null && statistics.TryGet(value.Name, out var seen) ? seen.MeanElements : 0;
+
+    private static long Product(IReadOnlyList<long> shape)
+    {
+        long product = 1;
+        foreach (var d in shape) product *= d;
+        return product;
+    }
+}

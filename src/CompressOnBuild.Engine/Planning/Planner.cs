@@ -1,0 +1,112 @@
+using CompressOnBuild.Calibration;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Operators;
+using CompressOnBuild.Placement;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>
+/// Turns wanted forms into a plan: forms the runtime has, the activations to quantize around them, and their parameters.
+/// Knows the prepared model and what calibration saw of it; never measures.
+/// </summary>
+public sealed class Planner
+{
+    private readonly Recipe recipe;
+    private readonly int opset;
+
+    /// <param name="prepared">The model after its rewrites.</param>
+    /// <param name="recipe">For the calibration method.</param>
+    /// <param name="statistics">What calibration saw; null without data.</param>
+    public Planner(Model prepared, Recipe recipe, Statistics? statistics)
+    {
+        (Prepared, this.recipe, Statistics) = (prepared, recipe, statistics);
+        opset = prepared.Opset();
+        Sites = SiteFinder.Find(prepared);
+    }
+
+    /// <summary>The model after its rewrites; plans speak of its names.</summary>
+    public Model Prepared { get; }
+
+    /// <summary>Every weight of the prepared model.</summary>
+    public IReadOnlyList<Site> Sites { get; }
+
+    public Statistics? Statistics { get; }
+
+    /// <summary>Values whose statistics any plan could ask for.</summary>
+    public static IReadOnlyList<string> ValuesToObserve(Model prepared)
+    {
+        var opset = prepared.Opset();
+        var sites = SiteFinder.Find(prepared).Where(s => s.IsObservable).ToArray();
+        var fixedNodes = sites.Where(s => Encodings.EncodingTable.Static.Refuses(s, opset) is null).SelectMany(s => s.Uses.Select(u => u.Node)).ToHashSet();
+        var names = new List<string>(QuantizedRegion.Find(prepared.Graph, fixedNodes).Values.Select(v => v.Value.Name));
+        // Shapes for the cost of forms that quantize nothing statically.
+        foreach (var node in sites.SelectMany(s => s.Uses.Select(u => u.Node)))
+        {
+            if (node.Input(0) is { } input) names.Add(input.Name);
+            if (node.Output(0) is { } output) names.Add(output.Name);
+        }
+        return [.. names.Distinct()];
+    }
+
+    /// <summary>Inputs of convolutions whose channel means correct the bias, with the axis of the channels.</summary>
+    public static IReadOnlyDictionary<string, int> MeansToObserve(Model prepared) => SiteFinder.Find(prepared)
+        .Where(s => s.IsObservable && s.SingleNode is { } n && n.Is("Conv")).Select(s => s.SingleNode!.Input(0)!.Name).Distinct().ToDictionary(n => n, _ => 1, StringComparer.Ordinal);
+
+    /// <summary>The decision for one site when <paramref name="wanted"/> is asked for.</summary>
+    public WeightDecision Decide(Site site, WeightForm wanted, string because) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because);
+
+    /// <summary>The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists.</summary>
+    public Plan ByRules() => Complete([.. Sites.Select(site =>
+    {
+        var (form, bits) = recipe.For(site.OperatorName, site.Name);
+        return Decide(site, form, form == WeightForm.None ? $"the recipe '{recipe.Name}' leaves {site.OperatorName} alone" : $"the recipe '{recipe.Name}' asks for {Word(form)}");
+    })], join: true);
+
+    /// <summary>Finds the activations of a set of decisions and their parameters.</summary>
+    public Plan Complete(IReadOnlyList<WeightDecision> decisions, bool join)
+    {
+        var region = Region(decisions, join);
+        var parameters = new Dictionary<string, QuantizationParameters>(StringComparer.Ordinal);
+        foreach (var value in region.Values)
+        {
+            parameters[value.Value.Name] = value.Source is { } source && parameters.TryGetValue(source.Name, out var shared)
+                ? shared
+                : Parameters(value, Statistics![value.Value.Name]);
+        }
+        return new Plan(decisions, [.. parameters.Select(p => new ValueDecision(p.Key, p.Value))], join);
+    }
+
+    /// <summary>The region that the static decisions span on the prepared model.</summary>
+    public QuantizedRegion Region(IReadOnlyList<WeightDecision> decisions, bool join)
+    {
+        var byName = Sites.ToDictionary(s => s.Name, StringComparer.Ordinal);
+        var nodes = decisions.Where(d => d.Form == WeightForm.Static).SelectMany(d => byName[d.Site].Uses.Select(u => u.Node)).ToHashSet();
+        return QuantizedRegion.Find(Prepared.Graph, nodes, join);
+    }
+
+    private bool IsObserved(Site site) => Statistics is not null && site.Uses.All(u =>
+        IsObserved(u.Node.Input(0)) && IsObserved((QdqRules.AbsorbedActivation(u.Node) ?? u.Node).Output(0)));
+
+    private bool IsObserved(Value? value) => value is not null && Statistics!.TryGet(value.Name, out var seen) && seen is { Count: > 0, NonFinite: 0, ElementType: ElementType.Float };
+
+    private QuantizationParameters Parameters(QuantizedValue value, ValueStatistics seen)
+    {
+        var range = RangeEstimator.Estimate(seen, recipe.Calibration);
+        var parameters = range.ToUInt8();
+        // The runtime drops a Clip only when the quantized range lies within its bounds; else the kernel before it is not fused.
+        if (value.Activation is { OpType: "Clip" } clip && Upper(clip) is { } upper && parameters.Max > upper)
+            parameters = parameters with { Scale = MathF.BitDecrement((float)(upper / (255 - parameters.ZeroPoint))) };
+        return parameters;
+    }
+
+    private static float? Upper(Node clip) => clip.Input(2)?.Constant is { Count: 1 } bound ? bound.ToFloats()[0] : clip.Attribute("max")?.Proto.F;
+
+    internal static string Word(WeightForm form) => form switch
+    {
+        WeightForm.Static => "static int8",
+        WeightForm.Dynamic => "dynamic int8",
+        WeightForm.Weights => "int8 weights",
+        WeightForm.Fp16 => "fp16 weights",
+        _ => "nothing",
+    };
+}

@@ -1,0 +1,40 @@
+using CompressOnBuild.Onnx;
+
+namespace CompressOnBuild.Runtime;
+
+/// <summary>How close the outputs of two models are: 10 log10 of the sum of squares over the sum of squared differences, over all float outputs.</summary>
+public static class Fidelity
+{
+    /// <summary>Two models that compute the same apart from rounding reach this many dB.</summary>
+    public const double Equal = 50;
+
+    public static double Decibels(Session expected, Session actual, IEnumerable<IReadOnlyDictionary<string, Tensor>> samples, CancellationToken cancel)
+    {
+        var inputs = samples.ToArray();
+        return Decibels([.. inputs.Select(s => expected.Run(s, cancel))], inputs.Select(s => actual.Run(s, cancel)));
+    }
+
+    /// <summary>Positive infinity for equal outputs. An output whose shape changed counts as all noise.</summary>
+    public static double Decibels(IReadOnlyList<Tensor[]> expected, IEnumerable<Tensor[]> actual)
+    {
+        double signal = 0, noise = 0;
+        var i = 0;
+        foreach (var outputs in actual)
+        {
+            foreach (var (a, b) in expected[i++].Zip(outputs))
+            {
+                if (!a.ElementType.IsFloat()) continue;
+                var x = a.ToFloats();
+                var y = b.Count == a.Count ? b.ToFloats() : new float[x.Length];
+                for (var k = 0; k < x.Length; k++)
+                {
+                    if (!float.IsFinite(x[k])) continue;
+                    double d = (double)x[k] - y[k];
+                    signal += (double)x[k] * x[k];
+                    noise += double.IsFinite(d) ? d * d : (double)x[k] * x[k] + 1;
+                }
+            }
+        }
+        return noise == 0 ? double.PositiveInfinity : signal == 0 ? double.NegativeInfinity : 10 * Math.Log10(signal / noise);
+    }
+}
