@@ -8,6 +8,7 @@ using CompressOnBuild.Operators;
 using CompressOnBuild.Planning;
 using CompressOnBuild.Reporting;
 using CompressOnBuild.Rewrites;
+using CompressOnBuild.Rewrites.Opsets;
 using CompressOnBuild.Runtime;
 
 namespace CompressOnBuild;
@@ -133,12 +134,11 @@ public sealed class Compressor
         log.Stage("preparing");
         var prepared = original.Clone();
         foreach (var step in StandardRewrites.Run(prepared, Fold)) steps.Add(step.Sentence);
-        if (prepared.Opset() < WorkingOpset)
+        if (prepared.Opset() is > 0 and < WorkingOpset)
         {
-            var from = prepared.Opset();
-            var conversion = OpsetConversion.Raise(prepared, WorkingOpset);
-            if (conversion.Succeeded) steps.Add($"raised operator set {from} to {WorkingOpset}");
-            else steps.Add($"kept operator set {from}: {conversion.Reason}");
+            var raised = OpsetConversion.Raise(prepared, WorkingOpset);
+            steps.Add(raised.Refusal ?? $"raised operator set {prepared.Opset()} to {WorkingOpset}, {raised.Changed} nodes written the new way");
+            prepared = raised.Model ?? prepared;
         }
         Verify(session, prepared, data);
         return prepared;
