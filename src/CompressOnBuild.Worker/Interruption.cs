@@ -13,6 +13,7 @@ internal sealed class Interruption : IDisposable
     private const int Killed = 1;
 
     private readonly CancellationTokenSource source = new();
+    private readonly CancellationTokenSource over = new();
     private readonly PosixSignalRegistration interrupt;
     private readonly PosixSignalRegistration terminate;
 
@@ -42,6 +43,7 @@ internal sealed class Interruption : IDisposable
 
     public void Dispose()
     {
+        over.Cancel();
         interrupt.Dispose();
         terminate.Dispose();
     }
@@ -58,8 +60,7 @@ internal sealed class Interruption : IDisposable
         source.Cancel();
         var killer = new Thread(() =>
         {
-            Thread.Sleep(Grace);
-            Environment.Exit(Killed);
+            if (!over.Token.WaitHandle.WaitOne(Grace)) Environment.Exit(Killed);
         }) { IsBackground = true, Name = "killer" };
         killer.Start();
     }

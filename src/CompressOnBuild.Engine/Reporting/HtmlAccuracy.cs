@@ -15,7 +15,9 @@ internal static class HtmlAccuracy
             html.Add($"<tr><td><strong>{metric.Name}</strong></td><td class=\"n\">{MetricText.Value(metric.Name, metric.Original)}</td><td class=\"n\">{MetricText.Value(metric.Name, metric.Compressed)}</td><td class=\"n\">{MetricText.Change(metric.Name, metric.Drop)}</td><td>");
             Picture(html, metric);
             html.Add($"</td><td class=\"n\">{Figures.Count(metric.Samples)}</td>");
-            if (metric.Passed) html.Add("<td><span class=\"pill pass\">ok</span></td></tr>");
+            // Without a limit nothing was judged, and no badge claims it.
+            if (metric.Passed && metric.Limit is null) html.Add("<td></td></tr>");
+            else if (metric.Passed) html.Add("<td><span class=\"pill pass\">ok</span></td></tr>");
             else html.Add("<td><span class=\"pill fail\">failed</span></td></tr>");
         }
         html.Add("</tbody></table></div>\n</section>");

@@ -28,6 +28,7 @@ internal static class HtmlReport
         html.Add($"<p class=\"verdict\"><span class=\"pill {ReportJson.Name(result.Verdict)}\">{Verdicts.Word(result.Verdict)}</span> {Verdicts.Sentence(result)}</p>\n</header>");
         Tiles(html, result);
         HtmlAccuracy.Add(html, result.Measurements.Metrics);
+        HtmlTables.Warnings(html, result);
         HtmlSizes.Add(html, result);
         HtmlTables.Add(html, result);
         html.AddAsset("</main>\n<script>"); // no line break: the policy's hash covers every byte between the tags
@@ -44,8 +45,9 @@ internal static class HtmlReport
         if (result.Measurements.Metrics.Count > 0)
         {
             var metric = result.Measurements.Metrics[0];
+            var interval = metric.Confidence is { } i ? $", 95 % interval {MetricText.Interval(metric.Name, i)}" : "";
             Tile(metric.Name, MetricText.Value(metric.Name, metric.Compressed), double.IsFinite(metric.Original)
-                ? $"{MetricText.Change(metric.Name, metric.Drop)} from {MetricText.Value(metric.Name, metric.Original)}" : $"on {Figures.Count(metric.Samples)} samples", 0, 0);
+                ? $"{MetricText.Change(metric.Name, metric.Drop)} from {MetricText.Value(metric.Name, metric.Original)}{interval}" : $"on {Figures.Count(metric.Samples)} samples", 0, 0);
         }
         else Tile("Accuracy", "not measured", "no evaluation data", 0, 0);
         if (result.Measurements.Latency is { } latency)

@@ -3,7 +3,7 @@ namespace CompressOnBuild.Reporting;
 /// <summary>The picture of size per layer, before and after: the whole file as two strips on one scale, then the largest layers as bars.</summary>
 internal static class HtmlSizes
 {
-    private const int MostLayers = 20;
+    private const int MostLayers = 16;
 
     private sealed record Layer(string Name, string Note, long Before, long After, bool LeftAlone);
 

@@ -5,7 +5,6 @@ internal static class HtmlTables
 {
     public static void Add(HtmlWriter html, CompressionResult result)
     {
-        Warnings(html, result);
         Weights(html, result.Weights);
         Skipped(html, result.Skipped);
         Steps(html, result.Steps);
@@ -13,7 +12,8 @@ internal static class HtmlTables
         Provenance(html, result);
     }
 
-    private static void Warnings(HtmlWriter html, CompressionResult result)
+    /// <summary>What the user should act on: stands before the details.</summary>
+    public static void Warnings(HtmlWriter html, CompressionResult result)
     {
         if (result.Warnings.Count == 0) return;
         html.Add("<section>\n<h2>Warnings</h2>\n<ul class=\"warnings\">");

@@ -6,6 +6,7 @@ internal static class Verdicts
     public static string Sentence(CompressionResult result)
     {
         var (before, after) = (result.Original.ShippedBytes, result.Compressed.ShippedBytes);
+        var speed = result.Measurements.Latency is { } latency ? $" One run: {Figures.Speed(latency.SpeedupMedian)}." : "";
         var size = before > 0 && after < before
             ? $"The model is {Figures.Bytes(after)} instead of {Figures.Bytes(before)} ({Figures.Share(after, before)})"
             : $"The model has {Figures.Bytes(after)}, as many as before or more ({Figures.Bytes(before)})";
@@ -20,9 +21,9 @@ internal static class Verdicts
         var limit = metric.Limit is { } l ? $" ({MetricText.Change(metric.Name, l)} is allowed)" : "";
         return result.Verdict switch
         {
-            Verdict.Pass => $"{size}, and {values}{limit}.",
+            Verdict.Pass => $"{size}, and {values}{limit}.{speed}",
             Verdict.Fail => $"{size}, but {values}{limit}: {Failures(result)}.",
-            Verdict.Inconclusive => $"{size}, and {values}{limit}, but {Figures.Count(metric.Samples)} samples are too few to be sure.",
+            Verdict.Inconclusive => $"{size}, and {values}{limit}, but {Figures.Count(metric.Samples)} samples are too few to be sure.{speed}",
             _ => $"{size}, and {values}, but the verdict is open.",
         };
     }
