@@ -4,7 +4,7 @@ namespace CompressOnBuild.Calibration;
 public readonly record struct ActivationRange
 {
     /// <summary>The range [min, max], widened to include zero.</summary>
-    public ActivationRange(float min, float max) => (Min, Max) = (Math.Min(min, 0f), Math.Max(max, 0f));
+    public ActivationRange(float min, float max) => (Min, Max) = (Math.Min(min, 0f) + 0f, Math.Max(max, 0f) + 0f); // + 0: never -0
 
     public float Min { get; }
     public float Max { get; }
@@ -29,7 +29,7 @@ public readonly record struct QuantizationParameters(float Scale, byte ZeroPoint
     private const double SmallestScale = 1e-30;
 
     /// <summary>Smallest representable value.</summary>
-    public double Min => -(double)Scale * ZeroPoint;
+    public double Min => 0 - (double)Scale * ZeroPoint;
     /// <summary>Largest representable value.</summary>
     public double Max => (double)Scale * (Levels - ZeroPoint);
 

@@ -57,6 +57,8 @@ public sealed class Session : IDisposable
             GraphOptimizationLevel = settings.Optimize ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
         };
+        // Waiting threads sleep: a build shares the machine with other builds, and with our own reading of the outputs.
+        options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         using var watch = settings.Watchdog?.Watch($"loading the {settings.Role} model", () => options.SetLoadCancellationFlag(true));
         try
         {
