@@ -32,42 +32,38 @@ internal static class Placement
     }
 
     /// <summary>
-    /// A folder for a request that has none. <paramref name="wanted"/>: the hash of what each framework wants for this name, in the project's order.
-    /// Every framework that asks gets the same answer, before and after the others have taken their folders: whoever has a folder keeps it,
-    /// the others take the free ones in order.
+    /// A folder for a request that has none. <paramref name="wanted"/>: the request's hash and the framework of each that asks for this name,
+    /// in the project's order. Every framework that asks gets the same answer, before and after the others have taken their folders:
+    /// whoever has a folder keeps it, the others take, in order, the plain one or the one called after their first framework.
     /// </summary>
-    internal static string Choose(string root, string name, string requestHash, IReadOnlyList<string> wanted, IReadOnlyList<string> frameworks)
+    internal static string Choose(string root, string name, string requestHash, IReadOnlyList<KeyValuePair<string, string>> wanted, IReadOnlyList<string> frameworks)
     {
         string plain = Path.Combine(root, name);
-        var candidates = new List<string> { plain };
+        var folders = new List<string> { plain };
         foreach (string framework in frameworks)
-            candidates.Add(plain + "." + framework);
-        var owners = new Dictionary<string, string>(StringComparer.Ordinal);
+            folders.Add(plain + "." + framework);
         var requests = new List<string>();
-        foreach (string hash in wanted)
+        var ownFolders = new List<string>();
+        foreach (KeyValuePair<string, string> request in wanted)
         {
-            if (!requests.Contains(hash))
-                requests.Add(hash);
-        }
-        if (!requests.Contains(requestHash))
-            requests.Add(requestHash);
-        foreach (string candidate in candidates)
-        {
-            if (HeldHash(candidate) is { } held && requests.Contains(held) && !owners.ContainsValue(held))
-                owners[candidate] = held;
-        }
-        foreach (string request in requests)
-        {
-            if (owners.ContainsValue(request))
+            if (requests.Contains(request.Key))
                 continue;
-            foreach (string candidate in candidates)
-            {
-                if (!owners.ContainsKey(candidate))
-                {
-                    owners[candidate] = request;
-                    break;
-                }
-            }
+            requests.Add(request.Key);
+            ownFolders.Add(plain + "." + request.Value);
+        }
+        var owners = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string folder in folders)
+        {
+            if (HeldHash(folder) is { } held && requests.Contains(held) && !owners.ContainsValue(held))
+                owners[folder] = held;
+        }
+        for (int i = 0; i < requests.Count; i++)
+        {
+            if (owners.ContainsValue(requests[i]))
+                continue;
+            string? free = !owners.ContainsKey(plain) ? plain : !owners.ContainsKey(ownFolders[i]) ? ownFolders[i] : folders.Find(f => !owners.ContainsKey(f));
+            if (free is not null)
+                owners[free] = requests[i];
         }
         foreach (KeyValuePair<string, string> owner in owners)
         {

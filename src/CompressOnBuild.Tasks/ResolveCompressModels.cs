@@ -43,6 +43,9 @@ public sealed class ResolveCompressModels : Task
     /// <summary>Only <see cref="Requests"/> is asked for.</summary>
     public bool KeysOnly { get; set; }
 
+    /// <summary>The framework of this build of the project.</summary>
+    public string TargetFramework { get; set; } = "";
+
     /// <summary>The project's target frameworks, as in <c>TargetFrameworks</c>.</summary>
     public string TargetFrameworks { get; set; } = "";
 
@@ -59,7 +62,7 @@ public sealed class ResolveCompressModels : Task
     [Output]
     public bool NeedsWanted { get; set; }
 
-    /// <summary>Model names with the metadata <c>Hash</c> of their request.</summary>
+    /// <summary>Model names with the metadata <c>Hash</c> of their request, and <c>Framework</c>.</summary>
     [Output]
     public ITaskItem[] Requests { get; set; } = [];
 
@@ -188,6 +191,7 @@ public sealed class ResolveCompressModels : Task
         string hash = InputsFile.Hash(bytes);
         var key = new TaskItem(Escaping.Escape(model.Name));
         key.SetMetadata("Hash", hash);
+        key.SetMetadata("Framework", Escaping.Escape(TargetFramework));
         _requests.Add(key);
         if (KeysOnly)
             return;
@@ -230,13 +234,13 @@ public sealed class ResolveCompressModels : Task
         return InputsFile.WhyStale(folder, hash);
     }
 
-    private List<string> WantedFor(string name)
+    private List<KeyValuePair<string, string>> WantedFor(string name)
     {
-        var hashes = new List<string>();
+        var hashes = new List<KeyValuePair<string, string>>();
         foreach (ITaskItem wanted in Wanted ?? [])
         {
             if (wanted.ItemSpec == name)
-                hashes.Add(wanted.GetMetadata("Hash"));
+                hashes.Add(new KeyValuePair<string, string>(wanted.GetMetadata("Hash"), wanted.GetMetadata("Framework")));
         }
         return hashes;
     }

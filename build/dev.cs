@@ -1,0 +1,140 @@
+// What those who work on the project run: `dotnet run build/dev.cs -- <verb>`.
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+string root = Path.GetDirectoryName((string)AppContext.GetData("EntryPointFileDirectoryPath")!)!;
+string Option(string name, string fallback) => Array.IndexOf(args, name) is var i and >= 0 && i + 1 < args.Length ? args[i + 1] : fallback;
+
+switch (args.FirstOrDefault())
+{
+    case "pack":
+        return Pack(Option("--version", ""), Path.GetFullPath(Option("--output", Path.Combine(root, "artifacts", "packages"))));
+    case "demo":
+        return Demo();
+    case "test":
+        return Test();
+    case "bench":
+        return Run("dotnet", ["run", "-c", "Release", "--project", "tests/CompressOnBuild.Benchmarks", "--", .. args[1..]]);
+    case "golden":
+        return Run("dotnet", ["run", "-c", "Release", "--project", "tests/CompressOnBuild.Engine.Tests"], new() { ["COMPRESSONBUILD_GOLDEN"] = "renew" });
+    default:
+        Console.Error.WriteLine("""
+            dotnet run build/dev.cs -- <verb>
+              pack [--version V] [--output DIR]   the packages, into artifacts/packages by default
+              demo                                packs, builds a sample that compresses a model, says where its report is
+              test                                builds everything and runs every test
+              bench zoo|build ...                 the benchmarks
+              golden                              renews the expected results of the tests; read the difference before you commit it
+            """);
+        return 2;
+}
+
+int Pack(string version, string output)
+{
+    foreach (string project in (string[])["src/CompressOnBuild", "src/CompressOnBuild.Worker"])
+    {
+        string[] versionArgument = version.Length > 0 ? [$"-p:Version={version}"] : [];
+        if (Run("dotnet", ["pack", project, "-c", "Release", "-o", output, "-v", "q", "-nologo", .. versionArgument]) is not 0 and var exit)
+            return exit;
+    }
+    Console.WriteLine("Packages are in " + output);
+    return 0;
+}
+
+// A sample as a user would write it, outside the repository's settings, with packages that nothing has cached.
+int Demo()
+{
+    string folder = Path.Combine(root, "artifacts", "demo"), feed = Path.Combine(folder, "feed"), packages = Path.Combine(folder, "packages");
+    string version = "1.0.0-demo." + DateTime.UtcNow.Ticks.ToString(CultureInfo.InvariantCulture);
+    if (Directory.Exists(folder))
+        Directory.Delete(folder, recursive: true);
+    if (Pack(version, feed) is not 0 and var packed)
+        return packed;
+    string source = Path.Combine(root, "testassets", "projects", "demo"), project = Path.Combine(folder, "app");
+    foreach (string file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
+    {
+        string relative = Path.GetRelativePath(source, file);
+        if (relative.Split('/', '\\').Any(part => part is "bin" or "obj"))
+            continue;
+        string target = Path.Combine(project, relative);
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        File.Copy(file, target);
+    }
+    foreach (string name in (string[])["Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props"])
+        File.WriteAllText(Path.Combine(folder, name), "<Project />\n");
+    File.WriteAllText(Path.Combine(folder, "nuget.config"), $"""
+        <configuration>
+          <packageSources><add key="demo" value="{feed}" /></packageSources>
+        </configuration>
+        """);
+    Dictionary<string, string> environment = new()
+    {
+        ["NUGET_PACKAGES"] = packages,
+        ["CompressOnBuildDemoVersion"] = version,
+        ["CompressOnBuildDemoAssets"] = Path.Combine(root, "testassets"),
+    };
+    if (Run("dotnet", ["build", project, "-nologo", "-tl:off"], environment) is not 0 and var built)
+        return built;
+    if (Run("dotnet", ["run", "--no-build", "--project", project], environment) is not 0 and var ran)
+        return ran;
+    foreach (string report in Directory.EnumerateFiles(Path.Combine(project, "obj", "compressed"), "report.html", SearchOption.AllDirectories))
+        Console.WriteLine("Report: " + report);
+    return 0;
+}
+
+int Test()
+{
+    string npm = Path.Combine(root, "testassets", "npm");
+    if (Exists("npm") && Run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], null, npm) is not 0)
+        Console.WriteLine("npm could not restore testassets/npm: the tests on its models will say that they are skipped.");
+    if (Run("dotnet", ["build", "CompressOnBuild.sln", "-c", "Release", "-v", "q", "-nologo"]) is not 0 and var built)
+        return built;
+    int passed = 0, failed = 0, skipped = 0;
+    bool broken = false;
+    foreach (string folder in Directory.GetDirectories(Path.Combine(root, "tests"), "*.Tests").Order(StringComparer.Ordinal))
+    {
+        string project = Path.GetFileName(folder);
+        Console.WriteLine($"== {project}");
+        var output = new List<string>();
+        int exit = Run("dotnet", ["exec", Path.Combine(folder, "bin", "Release", "net10.0", project + ".dll"), "--no-progress", "--no-ansi"], null, root, output);
+        int Count(string what) => output.Select(l => Regex.Match(l, $@"^\s*{what}: (\d+)\s*$")).LastOrDefault(m => m.Success) is { } m ? int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+        passed += Count("succeeded");
+        failed += Count("failed");
+        skipped += Count("skipped");
+        // Exit code 2: tests failed, and they are counted. Anything else but 0 is a run that broke: no tests, or a crash.
+        broken |= exit is not (0 or 2) || (exit == 2 && Count("failed") == 0);
+        if (exit is not (0 or 2))
+            Console.WriteLine($"{project} ended with exit code {exit}");
+    }
+    if (broken)
+        failed++;
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{passed} passed, {failed} failed, {skipped} skipped"));
+    return failed > 0 || passed == 0 ? 1 : 0;
+}
+
+bool Exists(string program) => (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
+    .Any(folder => File.Exists(Path.Combine(folder, program)) || File.Exists(Path.Combine(folder, program + ".cmd")));
+
+int Run(string program, string[] arguments, Dictionary<string, string>? environment = null, string? directory = null, List<string>? output = null)
+{
+    if (OperatingSystem.IsWindows() && program == "npm")
+        (program, arguments) = ("cmd", ["/c", "npm", .. arguments]);
+    var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = directory ?? root, RedirectStandardOutput = output is not null };
+    // Settings of `dotnet run` are not meant for what it starts.
+    foreach (string name in start.Environment.Keys.Where(k => k.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase) && !k.StartsWith("MSBUILDDISABLE", StringComparison.OrdinalIgnoreCase)).ToList())
+        start.Environment.Remove(name);
+    foreach (var (name, value) in environment ?? [])
+        start.Environment[name] = value;
+    using var process = Process.Start(start)!;
+    if (output is not null)
+    {
+        while (process.StandardOutput.ReadLine() is { } line)
+        {
+            output.Add(line);
+            Console.WriteLine(line);
+        }
+    }
+    process.WaitForExit();
+    return process.ExitCode;
+}
