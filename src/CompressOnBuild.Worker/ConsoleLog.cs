@@ -27,7 +27,7 @@ internal abstract class ConsoleLog : ICompressionLog, IDisposable
         if (mode == LogMode.MSBuild) return new MSBuildLog(output);
         if (json) return new JsonLog(output);
         var terminal = ReferenceEquals(output, Console.Out) && !Console.IsOutputRedirected && AnsiConsole.Profile.Capabilities.Interactive;
-        return terminal ? new TerminalLog(error) : new PlainLog(output, error);
+        return terminal ? new TerminalLog(output, error) : new PlainLog(output, error);
     }
 
     /// <summary>Runs the work that may report stages and progress.</summary>

@@ -4,7 +4,7 @@ using Spectre.Console;
 namespace CompressOnBuild.Worker;
 
 /// <summary>A terminal: one live line per stage with a bar; errors and warnings stand above it in colour.</summary>
-internal sealed class TerminalLog(TextWriter error) : ConsoleLog
+internal sealed class TerminalLog(TextWriter output, TextWriter error) : ConsoleLog
 {
     private readonly List<Diagnostic> held = [];
     private ProgressContext? live;
@@ -52,7 +52,8 @@ internal sealed class TerminalLog(TextWriter error) : ConsoleLog
         current.Description = Shown(text);
     }
 
-    public override void Summary(string line) => AnsiConsole.WriteLine(ConsoleText.Line(line));
+    // Not through the console library, which would break the line at the window's width: paths must stay in one piece.
+    public override void Summary(string line) => output.WriteLine(ConsoleText.Line(line));
 
     protected override void Alive(string text) { }
 

@@ -10,10 +10,13 @@ internal static class MarkdownText
     public static string Escape(string text)
     {
         var escaped = new StringBuilder();
-        foreach (var c in ConsoleText.Visible(text))
+        var visible = ConsoleText.Visible(text);
+        for (var i = 0; i < visible.Length; i++)
         {
+            var c = visible[i];
             if (c == '@') escaped.Append("&#64;"); // mentions are found after escapes are resolved
-            else escaped.Append(c is '\\' or '`' or '*' or '_' or '[' or ']' or '<' or '>' or '|' or '&' or '~' or '#' or ':' or '!' ? $"\\{c}" : c.ToString());
+            else if (c == ':') escaped.Append(i + 1 < visible.Length && visible[i + 1] == '/' ? "\\:" : ":"); // an address would become a link
+            else escaped.Append(c is '\\' or '`' or '*' or '_' or '[' or ']' or '<' or '>' or '|' or '&' or '~' or '#' or '!' ? $"\\{c}" : c.ToString());
         }
         return escaped.ToString();
     }
