@@ -106,6 +106,17 @@ public sealed class ImageDatasetTests
     }
 
     [TestMethod]
+    public void SaysWhenAPictureVanishes()
+    {
+        using var scratch = new ScratchFolder();
+        Png(scratch["a.png"], 1, 1, SKColors.Red);
+        scratch.Write("preprocessor_config.json", Raw);
+        using var data = Dataset.Open(scratch.Path, AnyPicture);
+        File.Delete(scratch["a.png"]);
+        Assert.AreEqual(Codes.DataUnreadable, Assert.ThrowsExactly<CompressionException>(() => data.Read(0)).Diagnostic.Code);
+    }
+
+    [TestMethod]
     public void RefusesACutPicture()
     {
         using var scratch = new ScratchFolder();

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using CompressOnBuild.Diagnostics;
 
 namespace CompressOnBuild.Evaluation.Datasets;
 
@@ -12,6 +13,16 @@ internal static class DataFiles
         candidates.Add(Path.Combine(folder, "evaluation.json"));
         if (context.ModelFolder is { } model) candidates.Add(Path.Combine(model, "evaluation.json"));
         return EvaluationConfiguration.Find([.. candidates]);
+    }
+
+    /// <summary>Runs <paramref name="read"/>; what the operating system refuses becomes a coded error at <paramref name="file"/>.</summary>
+    public static T Reading<T>(string file, Func<T> read)
+    {
+        try { return read(); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CompressionException(Codes.DataUnreadable, $"the data cannot be read: {e.Message} Check that the file is still there, that it is not in use and that you may read it.", file, inner: e);
+        }
     }
 
     public static IReadOnlyList<string> Sorted(IEnumerable<string> files) => [.. files.Select(Path.GetFullPath).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];

@@ -11,19 +11,15 @@ public static class Dataset
     /// <exception cref="CompressionException">The data is not there, of no known format, damaged, or does not fit the model's inputs.</exception>
     public static IDataset Open(string path, DatasetContext context)
     {
-        try
+        return DataFiles.Reading(path, () =>
         {
             if (File.Exists(path))
                 return Path.GetExtension(path).Equals(".npz", StringComparison.OrdinalIgnoreCase) ? new NpzDataset(path, context)
                     : throw new CompressionException(Codes.DataFormatUnknown, $"'{Path.GetFileName(path)}' is a file of no known data format. {Valid} Convert it to .npz: one array per model input, named as the input.", path);
             if (!Directory.Exists(path))
                 throw new CompressionException(Codes.DataNotFound, "the data set does not exist. It is a file or folder relative to the project. Correct the path of EvaluationData or CalibrationData.", path);
-            if ((TestDataSets.TryOpen(path, context) ?? (IDataset?)ImageDataset.TryOpen(path, context)) is { } data) return data;
-            throw new CompressionException(Codes.DataFormatUnknown, $"the folder holds no data of a known format. {Valid} If it holds an .npz file, give the path of that file.", path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new CompressionException(Codes.DataUnreadable, $"the data set cannot be read: {e.Message} Check that the file is not in use and that you may read it.", path, inner: e);
-        }
+            return TestDataSets.TryOpen(path, context) ?? (IDataset?)ImageDataset.TryOpen(path, context)
+                ?? throw new CompressionException(Codes.DataFormatUnknown, $"the folder holds no data of a known format. {Valid} If it holds an .npz file, give the path of that file.", path);
+        });
     }
 }

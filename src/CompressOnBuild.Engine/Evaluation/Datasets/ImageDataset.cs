@@ -85,11 +85,11 @@ internal sealed class ImageDataset : IDataset
 
     public Sample Read(int index)
     {
-        var values = new Dictionary<string, Tensor>(constants, StringComparer.Ordinal) { [input.Name] = ImagePipeline.Run(FileOf(index), preprocessing, input) };
+        var values = new Dictionary<string, Tensor>(constants, StringComparer.Ordinal) { [input.Name] = DataFiles.Reading(FileOf(index), () => ImagePipeline.Run(FileOf(index), preprocessing, input)) };
         return new(Id(index), values, Label(index));
     }
 
-    public byte[] ContentHash(int index) => DataFiles.HashOf(FileOf(index));
+    public byte[] ContentHash(int index) => DataFiles.Reading(FileOf(index), () => DataFiles.HashOf(FileOf(index)));
 
     public void Dispose() { }
 

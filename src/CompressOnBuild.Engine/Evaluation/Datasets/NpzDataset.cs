@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using CompressOnBuild.Diagnostics;
@@ -79,15 +78,15 @@ internal sealed class NpzDataset : IDataset
 
     public Label? Label(int index) => labels?[index];
 
-    public Sample Read(int index)
+    public Sample Read(int index) => DataFiles.Reading(Path, () =>
     {
         var values = new Dictionary<string, Tensor>(constants, StringComparer.Ordinal);
         foreach (var (input, array, shape) in inputs)
             values[input.Name] = new Tensor(array.ElementType, shape, array.Row(index));
         return new Sample(Id(index), values, Label(index));
-    }
+    });
 
-    public byte[] ContentHash(int index)
+    public byte[] ContentHash(int index) => DataFiles.Reading(Path, () =>
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var (input, array, shape) in inputs)
@@ -96,7 +95,7 @@ internal sealed class NpzDataset : IDataset
             hash.AppendData(array.Row(index).Span);
         }
         return hash.GetHashAndReset();
-    }
+    });
 
     public void Dispose() => npz.Dispose();
 

@@ -77,7 +77,7 @@ internal sealed class TestDataSets : IDataset
     public byte[] ContentHash(int index)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var file in InputFiles(folders[index])) hash.AppendData(DataFiles.HashOf(file));
+        foreach (var file in InputFiles(folders[index])) hash.AppendData(DataFiles.Reading(file, () => DataFiles.HashOf(file)));
         return hash.GetHashAndReset();
     }
 
@@ -89,7 +89,7 @@ internal sealed class TestDataSets : IDataset
 
     private static string FileIn(string folder, string kind, int index) => System.IO.Path.Combine(folder, $"{kind}_{index.ToString(CultureInfo.InvariantCulture)}.pb");
 
-    private static Tensor Read(string file)
+    private static Tensor Read(string file) => DataFiles.Reading(file, () =>
     {
         if (new FileInfo(file).Length > LargestFile) throw new CompressionException(Codes.DataTooLarge, $"the file is larger than {LargestFile} bytes, the most that a serialized tensor can have. Store the data as .npz.", file);
         TensorProto proto;
@@ -101,5 +101,5 @@ internal sealed class TestDataSets : IDataset
         if (proto.DataLocation == 1)
             throw new CompressionException(Codes.TestDataInvalid, "the tensor's data are in another file, which test data may not have. Valid is a TensorProto that holds its data. Write it again.", file);
         return Tensor.FromProto(proto, System.IO.Path.GetFileName(file), file, new ExternalData(file));
-    }
+    });
 }
