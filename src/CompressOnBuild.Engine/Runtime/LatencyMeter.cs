@@ -72,12 +72,18 @@ public static class LatencyMeter
         var ratios = pairs.Select(p => p.Original / p.Compressed).Order().ToArray();
         return new Latency(Median([.. pairs.Select(p => p.Original).Order()]), Median([.. pairs.Select(p => p.Compressed).Order()]), ratios[0], Median(ratios), ratios[^1]);
 
-        // Milliseconds of one run.
+        // Milliseconds of one run: the median of the batch, which one interrupt does not move (a mean it does).
         double Time(Action<int> run, int input, int repeats)
         {
-            var from = clock.GetTimestamp();
-            for (var i = 0; i < repeats; i++) run(input + i);
-            return Math.Max(clock.GetElapsedTime(from).TotalMilliseconds, 1e-6) / repeats;
+            var times = new double[repeats];
+            for (var i = 0; i < repeats; i++)
+            {
+                var from = clock.GetTimestamp();
+                run(input + i);
+                times[i] = Math.Max(clock.GetElapsedTime(from).TotalMilliseconds, 1e-6);
+            }
+            Array.Sort(times);
+            return Median(times);
         }
     }
 
