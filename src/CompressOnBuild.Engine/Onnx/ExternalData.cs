@@ -30,17 +30,23 @@ internal sealed class ExternalData(string modelFile)
             else if (entry.Key == "length") length = Number(entry.Value, "length");
         }
         if (string.IsNullOrEmpty(location)) throw Unreadable("names no file");
+        if (location.Contains('\0')) throw Unreadable("has a file name with a zero character");
         if (length != bytes)
             throw new CompressionException(Codes.TensorDataLength, $"tensor '{name}' needs {bytes} bytes but its external data entry holds {length}. Export the model again.", modelFile);
         var path = Contained(location, name);
         if (!File.Exists(path)) throw Unreadable($"is in '{location}', which does not exist beside the model");
-        var available = new FileInfo(path).Length;
+        var available = new FileInfo(RealPath(path)).Length; // of a link, FileInfo counts the link itself
         if (offset < 0 || offset > available - bytes)
             throw new CompressionException(Codes.TensorDataLength, $"tensor '{name}' needs bytes {offset} to {offset + bytes} of '{location}', which has {available}. Export or download both files again.", modelFile);
         if (bytes > int.MaxValue)
             throw new CompressionException(Codes.ModelTooLarge, $"tensor '{name}' has {bytes} bytes; a single tensor can have at most {int.MaxValue}.", modelFile);
         if (!files.TryGetValue(path, out var mapped)) files.Add(path, mapped = new MappedFile(path));
-        return () => mapped.Slice(offset, (int)bytes);
+        if (bytes == 0) return () => ReadOnlyMemory<byte>.Empty; // an empty file cannot be mapped
+        return () =>
+        {
+            try { return mapped.Slice(offset, (int)bytes); }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException) { throw Unreadable($"cannot be read from '{location}': {e.Message}"); }
+        };
 
         long Number(string text, string key) => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
             ? value : throw Unreadable($"has the {key} '{text}', which is no number");
@@ -51,12 +57,11 @@ internal sealed class ExternalData(string modelFile)
     private string Contained(string location, string name)
     {
         var path = Path.GetFullPath(Path.Combine(folder, location));
-        var real = path;
         // A link in any part of the way may lead out: resolve the folders and the file itself.
         if (!Path.IsPathRooted(location) && Inside(folder, path))
         {
-            real = RealPath(path);
-            if (Inside(RealPath(folder), real)) return path;
+            try { if (Inside(RealPath(folder), RealPath(path))) return path; }
+            catch (IOException) { } // links in a circle lead nowhere
         }
         throw new CompressionException(Codes.ExternalDataOutside,
             $"external data of tensor '{name}' is in '{location}', which is outside the model's folder. Only files in the folder of the model or below are read. Move the data there and export again.", modelFile);

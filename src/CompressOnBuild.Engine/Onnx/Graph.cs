@@ -30,6 +30,8 @@ public sealed class Graph
     internal List<ValueInfoProto> OutputInfos { get; } = [];
     /// <summary>Stored tensors in file order.</summary>
     public List<Value> Initializers { get; } = [];
+    /// <summary>Values of the sparse initializers, whose data stay in the message.</summary>
+    internal List<Value> Sparse { get; } = [];
     /// <summary>Values with a declared type inside the graph, in file order.</summary>
     internal List<Value> Declared { get; } = [];
     /// <summary>The nodes in execution order; adding and removing while iterating is safe.</summary>
@@ -122,7 +124,13 @@ public sealed class Graph
             else foreach (var body in node.Bodies) removed += body.RemoveUnused(shown);
             node = previous;
         }
-        foreach (var value in Initializers.Where(v => v.Uses.Count == 0 && !shown.Contains(v) && !Inputs.Contains(v)).ToArray()) RemoveInitializer(value);
+        var inputs = Inputs.ToHashSet();
+        Initializers.RemoveAll(v =>
+        {
+            if (v.Uses.Count > 0 || shown.Contains(v) || inputs.Contains(v)) return false;
+            v.Initializer = null;
+            return true;
+        });
         return removed;
     }
 
@@ -153,6 +161,7 @@ public sealed class Graph
         var copy = new Graph(model, outer, Shell);
         foreach (var value in Inputs) copy.Inputs.Add(Map(value));
         foreach (var value in Initializers) copy.Initializers.Add(Map(value));
+        foreach (var value in Sparse) copy.Sparse.Add(Map(value));
         // Values first: an unsorted body may read what a later node computes.
         foreach (var node in Nodes) foreach (var output in node.Outputs) if (output is not null) Map(output);
         foreach (var node in Nodes)

@@ -85,6 +85,9 @@ public sealed class Node
         value?.AddUse(new Use(this, index));
     }
 
+    // The caller keeps the lists of uses: one by one they would cost the square of their number.
+    internal void Redirect(int index, Value value) => inputs[index] = value;
+
     /// <summary>Cuts the inputs from <paramref name="count"/> on.</summary>
     public void TruncateInputs(int count)
     {

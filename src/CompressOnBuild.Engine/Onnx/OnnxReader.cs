@@ -94,7 +94,7 @@ public static class OnnxReader
                 value.Initializer = Tensor.FromProto(tensor, tensor.Name, file, external);
                 graph.Initializers.Add(value);
             }
-            foreach (var sparse in proto.SparseInitializer) Define(sparse.Values?.Name ?? "", "sparse initializer", null);
+            foreach (var sparse in proto.SparseInitializer) graph.Sparse.Add(Define(sparse.Values?.Name ?? "", "sparse initializer", null));
 
             // All outputs before any input: the order of nodes in the file is checked afterwards, not assumed.
             var nodes = new List<(Node Node, NodeProto Proto)>();

@@ -49,7 +49,13 @@ public sealed class Value
     /// </summary>
     public void ReplaceAllUses(Value other)
     {
-        foreach (var use in uses.ToArray()) use.Node.SetInput(use.Index, other);
+        if (other == this) return;
+        foreach (var use in uses)
+        {
+            use.Node.Redirect(use.Index, other);
+            other.AddUse(use);
+        }
+        uses.Clear();
         Graph.ReplaceOutputs(this, other);
     }
 

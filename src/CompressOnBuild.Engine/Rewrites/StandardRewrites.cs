@@ -13,6 +13,7 @@ public static class StandardRewrites
 {
     public static IReadOnlyList<IRewrite> Create(ConstantEvaluator evaluate) =>
     [
+        new ShadowedNames(),
         new InitializerInputs(),
         new IdentityRemoval(),
         new ConstantFolding(evaluate),

@@ -66,6 +66,13 @@ public class RoundTripTests
         var bytes = Google.Protobuf.MessageExtensions.ToByteArray(rich);
         yield return ModelProto.Parser.ParseFrom([.. bytes, 0xFA, 0x07, 3, 1, 2, 3]); // field 127: unknown to every version
 
+        var sparse = new ModelBuilder().Input("x", 4).Output("y", 4).Node("Add", ["x", "s"], ["y"]).Proto;
+        sparse.Graph.SparseInitializer.Add(new SparseTensorProto
+        {
+            Dims = { 4 }, Values = new TensorProto { Name = "s", DataType = 1, Dims = { 1 }, FloatData = { 1 } }, Indices = new TensorProto { DataType = 7, Dims = { 1 }, Int64Data = { 2 } },
+        });
+        yield return sparse;
+
         // IR version 3: initializers are inputs too; typed data instead of raw data.
         var old = new ModelBuilder(8, 3).Input("x", 1, 2).Input("w", 2, 2).Output("y", 1, 2).Node("MatMul", ["x", "w"], ["y"]).Proto;
         old.Graph.Initializer.Add(new TensorProto { Name = "w", DataType = 1, Dims = { 2, 2 }, FloatData = { 1, 2, 3, 4 } });
