@@ -11,15 +11,18 @@ namespace CompressOnBuild.Planning;
 /// </summary>
 public static class CostTable
 {
-    // Multiply-accumulates per microsecond.
-    private const double FloatConv = 45_000, FloatDepthwise = 8_000, FloatMatrix = 35_000;
-    private const double IntegerConv = 150_000, IntegerDepthwise = 14_000, IntegerMatrix = 160_000;
+    // Multiply-accumulates per microsecond; "thin": fewer than 16 channels on one side, where vectors stay half empty.
+    private const double FloatConv = 110_000, FloatThinConv = 40_000, FloatDepthwise = 55_000, FloatMatrix = 42_000;
+    private const double IntegerConv = 400_000, IntegerDepthwise = 40_000, IntegerThinDepthwise = 17_000, IntegerMatrix = 200_000, NBitsMatrix = 65_000;
+    private const int Thin = 16, ThinDepthwise = 64;
+    // An integer convolution first gathers, for each output position, one run of channels per kernel element: microseconds a run.
+    private const double Run = 0.0006, ThinRun = 0.0019;
     // A matrix product with few rows reads every weight once: bytes per microsecond.
-    private const double WeightBandwidth = 20_000;
-    // Elements per microsecond of a QuantizeLinear or DequantizeLinear, and of the layout change around integer convolutions.
-    private const double QuantizeElements = 2_500, TransposeElements = 1_200, ElementwiseFloat = 3_000, ElementwiseInteger = 1_500;
+    private const double WeightBandwidth = 46_000;
+    // Elements per microsecond: QuantizeLinear or DequantizeLinear with the layout change beside it, and elementwise operators.
+    private const double QuantizeElements = 5_000, RangeElements = 8_000, ElementwiseFloat = 4_000, ElementwiseInteger = 3_000;
     // What one more node costs.
-    private const double Node = 1.0;
+    private const double Node = 0.6;
 
     /// <summary>Multiply-accumulates of a node at the observed shapes; 0 when they are not known.</summary>
     public static long MultiplyAdds(Node node, Statistics statistics)
@@ -42,21 +45,30 @@ public static class CostTable
     public static double Float(Site site, Node node, Statistics statistics)
     {
         double macs = MultiplyAdds(node, statistics);
+        if (!node.Is("Conv")) return Node + Math.Max(macs / FloatMatrix, site.Tensor.Count * sizeof(float) / WeightBandwidth);
         if (IsDepthwise(site, node)) return Node + macs / FloatDepthwise;
-        return node.Is("Conv") ? Node + macs / FloatConv : Node + Math.Max(macs / FloatMatrix, site.Tensor.Count * 4 / WeightBandwidth);
+        return Node + macs / (Math.Min(site.Tensor.Shape[0], site.Tensor.Shape[1]) < Thin ? FloatThinConv : FloatConv);
     }
 
-    /// <summary>Microseconds of the same node on integers, without what its surroundings pay.</summary>
+    /// <summary>Microseconds of a Conv on integers, without what its surroundings pay.</summary>
     public static double Integer(Site site, Node node, Statistics statistics)
     {
         double macs = MultiplyAdds(node, statistics);
-        if (IsDepthwise(site, node)) return Node + macs / IntegerDepthwise;
-        return node.Is("Conv") ? Node + macs / IntegerConv : Node + Math.Max(macs / IntegerMatrix, site.Tensor.Count / WeightBandwidth);
+        var (outputs, inputs) = (site.Tensor.Shape[0], site.Tensor.Shape[1]);
+        if (IsDepthwise(site, node)) return Node + macs / (outputs < ThinDepthwise ? IntegerThinDepthwise : IntegerDepthwise);
+        var kernel = site.Tensor.Count / (outputs * inputs);
+        var positions = macs / Math.Max(1, site.Tensor.Count);
+        var gather = kernel == 1 ? 0 : positions * kernel * (inputs < Thin ? ThinRun : Run);
+        return Node + macs * Math.Max(1, (double)Thin / outputs) / IntegerConv + gather;
     }
 
     /// <summary>Microseconds of a matrix product whose activations are quantized at run time.</summary>
     public static double Dynamic(Site site, Node node, Statistics statistics) =>
-        Integer(site, node, statistics) + 2 * Node + 2 * Elements(node.Input(0), statistics) / QuantizeElements;
+        4 * Node + Math.Max(MultiplyAdds(node, statistics) / IntegerMatrix, site.Tensor.Count / WeightBandwidth) + 2 * Elements(node.Input(0), statistics) / RangeElements;
+
+    /// <summary>Microseconds of a matrix product with integer weights and float activations (MatMulNBits).</summary>
+    public static double NBits(Site site, Node node, Statistics statistics) =>
+        2 * Node + Math.Max(MultiplyAdds(node, statistics) / NBitsMatrix, site.Tensor.Count / WeightBandwidth);
 
     /// <summary>Microseconds that a region costs beyond its integer nodes: pairs at its borders, layout changes, and what joined operators save or lose.</summary>
     public static double Region(QuantizedRegion region, IReadOnlySet<Node> fixedNodes, Statistics statistics)
@@ -67,9 +79,8 @@ public static class CostTable
         {
             var elements = Elements(value.Value, statistics);
             var convolutions = value.FromInteger ? value.Value.Producer is { } p && IsConvolution(p, value.Activation) : value.Value.Uses.Any(u => u.Node.Is("Conv") && integers.Contains(u.Node));
-            if (!value.FromInteger) cost += Node + elements / QuantizeElements + (convolutions ? Node + elements / TransposeElements : 0);
-            else if (value.Value.Uses.Any(u => !integers.Contains(u.Node)) || value.Value.IsGraphOutput)
-                cost += Node + elements / QuantizeElements + (convolutions ? Node + elements / TransposeElements : 0);
+            var crosses = !value.FromInteger || value.Value.IsGraphOutput || value.Value.Uses.Any(u => !integers.Contains(u.Node));
+            if (crosses) cost += (convolutions ? 2 * Node : Node) + elements / QuantizeElements;
         }
         foreach (var node in region.Integers)
             if (!fixedNodes.Contains(node) && QdqRules.Of(node) == QdqBehaviour.Requantize)

@@ -8,7 +8,8 @@ internal static class Islands
     /// <summary>The names of the sites of each island, in graph order.</summary>
     public static IReadOnlyList<IReadOnlyList<string>> Find(Planner planner, IReadOnlyList<WeightDecision> decisions)
     {
-        var region = planner.Region(decisions, join: true);
+        var statics = decisions.Where(d => d.Form == WeightForm.Static).Select(d => d.Site).ToHashSet(StringComparer.Ordinal);
+        var region = planner.Region(statics);
         var nodes = region.Integers.ToHashSet();
         var leader = region.Integers.ToDictionary(n => n, n => n);
         foreach (var value in region.Values.Where(v => v.FromInteger))
@@ -18,7 +19,6 @@ internal static class Islands
             if (!nodes.Contains(source)) continue;
             foreach (var use in value.Value.Uses) if (nodes.Contains(use.Node)) Join(source, use.Node);
         }
-        var statics = decisions.Where(d => d.Form == WeightForm.Static).Select(d => d.Site).ToHashSet(StringComparer.Ordinal);
         return [.. planner.Sites.Where(s => statics.Contains(s.Name) && s.SingleNode is not null)
             .GroupBy(s => Root(s.SingleNode!)).Select(g => (IReadOnlyList<string>)[.. g.Select(s => s.Name)])];
 

@@ -65,7 +65,7 @@ public sealed class Planner
     /// <summary>Finds the activations of a set of decisions and their parameters.</summary>
     public Plan Complete(IReadOnlyList<WeightDecision> decisions, bool join)
     {
-        var region = Region(decisions, join);
+        var region = Region(decisions.Where(d => d.Form == WeightForm.Static).Select(d => d.Site), join);
         var parameters = new Dictionary<string, QuantizationParameters>(StringComparer.Ordinal);
         foreach (var value in region.Values)
         {
@@ -76,12 +76,13 @@ public sealed class Planner
         return new Plan(decisions, [.. parameters.Select(p => new ValueDecision(p.Key, p.Value))], join);
     }
 
-    /// <summary>The region that the static decisions span on the prepared model.</summary>
-    public QuantizedRegion Region(IReadOnlyList<WeightDecision> decisions, bool join)
+    /// <summary>The region that static weights span on the prepared model.</summary>
+    /// <param name="statics">Names of the sites.</param>
+    /// <param name="join">Whether operators between them run on integers too.</param>
+    public QuantizedRegion Region(IEnumerable<string> statics, bool join = true)
     {
-        var byName = Sites.ToDictionary(s => s.Name, StringComparer.Ordinal);
-        var nodes = decisions.Where(d => d.Form == WeightForm.Static).SelectMany(d => byName[d.Site].Uses.Select(u => u.Node)).ToHashSet();
-        return QuantizedRegion.Find(Prepared.Graph, nodes, join);
+        var names = statics.ToHashSet(StringComparer.Ordinal);
+        return QuantizedRegion.Find(Prepared.Graph, Sites.Where(s => names.Contains(s.Name)).SelectMany(s => s.Uses.Select(u => u.Node)).ToHashSet(), join);
     }
 
     private bool IsObserved(Site site) => Statistics is not null && site.Uses.All(u =>

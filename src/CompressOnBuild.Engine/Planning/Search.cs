@@ -58,35 +58,61 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
     private (WeightForm Form, string Because) FastestForm(Site site)
     {
         if (goal == Goal.Size || planner.Statistics is not { } seen) return (WeightForm.Weights, "int8 weights are the smallest form");
-        if (planner.Decide(site, WeightForm.Static, "").Form == WeightForm.Static && site.SingleNode is { } node)
+        if (site.SingleNode is { } node && node.Is("Conv") && planner.Decide(site, WeightForm.Static, "").Form == WeightForm.Static)
         {
+            // A convolution that loses a little by itself may still pay as the bridge between two others: islands decide.
             var (asFloat, asInteger) = (CostTable.Float(site, node, seen), CostTable.Integer(site, node, seen));
-            if (node.Is("Conv")) return asInteger < asFloat
-                ? (WeightForm.Static, $"static int8, estimated {Us(asInteger)} instead of {Us(asFloat)}")
-                : (WeightForm.Weights, $"int8 weights: an integer kernel would take {Us(asInteger)} instead of {Us(asFloat)}");
-            var dynamic = CostTable.Dynamic(site, node, seen);
-            return dynamic < asFloat
+            return (WeightForm.Static, $"static int8, estimated {Us(asInteger)} instead of {Us(asFloat)}");
+        }
+        if (site.SingleNode is { } product && planner.Decide(site, WeightForm.Dynamic, "").Encoding == EncodingTable.DynamicMatMul.Id)
+        {
+            var (asFloat, dynamic, nBits) = (CostTable.Float(site, product, seen), CostTable.Dynamic(site, product, seen), CostTable.NBits(site, product, seen));
+            return dynamic < nBits
                 ? (WeightForm.Dynamic, $"dynamic int8, estimated {Us(dynamic)} instead of {Us(asFloat)}")
-                : (WeightForm.Weights, $"int8 weights: quantizing the activations would take {Us(dynamic)} instead of {Us(asFloat)}");
+                : (WeightForm.Weights, $"int8 weights, estimated {Us(nBits)} instead of {Us(asFloat)}; with dynamic activations {Us(dynamic)}");
         }
         return site.Operator is { OpType: "LSTM" } ? (WeightForm.Dynamic, "the integer LSTM") : (WeightForm.Weights, "int8 weights restored at load");
     }
 
-    /// <summary>Step 1: connected integer convolutions are one island; it stays only when it saves more than its borders cost.</summary>
+    /// <summary>
+    /// Step 1: whole islands of connected integer convolutions go when they do not save more than their borders cost; then single
+    /// convolutions whose neighbours do better without them.
+    /// </summary>
     private void DropPoorIslands(Dictionary<string, (WeightForm Form, string Because)> wanted)
     {
         if (planner.Statistics is not { } seen) return;
         var decisions = Decisions(wanted);
+        var statics = decisions.Where(d => d.Form == WeightForm.Static).Select(d => d.Site).ToHashSet(StringComparer.Ordinal);
+        var sites = planner.Sites.Where(s => statics.Contains(s.Name)).ToDictionary(s => s.Name, StringComparer.Ordinal);
+        var asFloat = sites.ToDictionary(p => p.Key, p => CostTable.Float(p.Value, p.Value.SingleNode!, seen), StringComparer.Ordinal);
+        var total = Total();
         foreach (var island in Islands.Find(planner, decisions))
         {
-            var sites = island.ToHashSet(StringComparer.Ordinal);
-            var inside = decisions.Where(d => sites.Contains(d.Site)).ToArray();
-            var nodes = planner.Sites.Where(s => sites.Contains(s.Name)).Select(s => (Site: s, Node: s.SingleNode!)).ToArray();
-            var before = nodes.Sum(n => CostTable.Float(n.Site, n.Node, seen));
-            var after = nodes.Sum(n => CostTable.Integer(n.Site, n.Node, seen)) + CostTable.Region(planner.Region(inside, join: true), nodes.Select(n => n.Node).ToHashSet(), seen);
-            if (after < before * (1 - LeastGain)) continue;
-            foreach (var name in island)
-                wanted[name] = (WeightForm.Weights, $"int8 weights: with its {island.Count} neighbours an integer region would take {Us(after)} instead of {Us(before)}, its borders included");
+            var before = island.Sum(name => asFloat[name]);
+            var gain = Without(island) - total;
+            if (gain >= before * LeastGain) continue;
+            Drop(island, $"int8 weights: as an integer region, its borders included, it and its {island.Count - 1} neighbours would take {Us(before - gain)} instead of {Us(before)}");
+        }
+        foreach (var name in sites.Keys.Where(statics.Contains).ToArray())
+        {
+            var gain = Without([name]) - total;
+            if (gain < 0) Drop([name], $"int8 weights: an integer kernel here, with its borders, would cost {Us(-gain)} more than floats");
+        }
+
+        double Total() => sites.Sum(p => statics.Contains(p.Key) ? CostTable.Integer(p.Value, p.Value.SingleNode!, seen) : asFloat[p.Key])
+            + CostTable.Region(planner.Region(sites.Keys.Where(statics.Contains)), sites.Where(p => statics.Contains(p.Key)).Select(p => p.Value.SingleNode!).ToHashSet(), seen);
+        double Without(IReadOnlyList<string> names)
+        {
+            statics.ExceptWith(names);
+            var cost = Total();
+            statics.UnionWith(names);
+            return cost;
+        }
+        void Drop(IReadOnlyList<string> names, string because)
+        {
+            statics.ExceptWith(names);
+            foreach (var name in names) wanted[name] = (WeightForm.Weights, because);
+            total = Total();
         }
     }
 
