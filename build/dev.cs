@@ -97,7 +97,7 @@ int Test()
         string project = Path.GetFileName(folder);
         Console.WriteLine($"== {project}");
         var output = new List<string>();
-        int exit = Run("dotnet", ["exec", Path.Combine(folder, "bin", "Release", "net10.0", project + ".dll"), "--no-progress", "--no-ansi"], null, root, output);
+        int exit = Run("dotnet", ["exec", Path.Combine(folder, "bin", "Release", "net10.0", project + ".dll"), "--progress", "off", "--ansi", "off"], null, root, output);
         int Count(string what) => output.Select(l => Regex.Match(l, $@"^\s*{what}: (\d+)\s*$")).LastOrDefault(m => m.Success) is { } m ? int.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
         passed += Count("succeeded");
         failed += Count("failed");

@@ -14,6 +14,7 @@ namespace CompressOnBuild.Tasks;
 /// &lt;sha256&gt; &lt;size&gt; &lt;mtime, UTC ticks&gt; &lt;path&gt;      a file that was read
 /// dir &lt;path&gt;                                          a folder whose recursive listing matters
 /// name &lt;path&gt;                                         a file in such a folder that was seen but not read
+/// absent &lt;path&gt;                                       a file that was looked for and was not there
 /// out &lt;sha256&gt; &lt;size&gt; &lt;mtime, UTC ticks&gt; &lt;path&gt;  a file that was written
 /// </code>
 /// Paths are absolute, as they are. Entries of a folder whose name starts with a dot, <c>Thumbs.db</c> and
@@ -89,6 +90,12 @@ internal static class InputsFile
             else if (string.CompareOrdinal(text, start, "name ", 0, 5) == 0)
             {
                 listed.Add(text.Substring(start + 5, end - start - 5));
+            }
+            else if (string.CompareOrdinal(text, start, "absent ", 0, 7) == 0)
+            {
+                string path = text.Substring(start + 7, end - start - 7);
+                if (File.Exists(path))
+                    return $"'{LogText.Clean(path)}' is new";
             }
             else
             {

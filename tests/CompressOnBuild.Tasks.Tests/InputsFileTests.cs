@@ -1,0 +1,93 @@
+using System.Diagnostics;
+using System.Globalization;
+using CompressOnBuild.Testing;
+
+namespace CompressOnBuild.Tasks.Tests;
+
+[TestClass]
+public sealed class InputsFileTests : IDisposable
+{
+    private static readonly string s_hash = new('a', 64);
+    private readonly ScratchFolder _folder = new();
+
+    public void Dispose() => _folder.Dispose();
+
+    private string Line(string path) => string.Create(CultureInfo.InvariantCulture, $"{InputsFile.HashFile(path)} {new FileInfo(path).Length} {File.GetLastWriteTimeUtc(path).Ticks} {path}\n");
+
+    private string? Check(string content, string? hash = null)
+    {
+        _folder.Write("out/inputs.txt", $"cob-inputs 1 {s_hash}\n" + content);
+        return InputsFile.WhyStale(_folder["out"], hash ?? s_hash);
+    }
+
+    [TestMethod]
+    public void NoListAndAnotherRequestAreStale()
+    {
+        Assert.AreEqual("there is no result yet", InputsFile.WhyStale(_folder["nowhere"], s_hash));
+        Assert.AreEqual("its options or the package's version changed", Check("", new string('b', 64)));
+        Assert.IsNull(Check(""));
+    }
+
+    [TestMethod]
+    [DataRow("nonsense\n")]
+    [DataRow("abc 1 2 /x\n")]
+    [DataRow("cut off")]
+    [DataRow("\n")]
+    public void ADamagedListIsStale(string content) => Assert.IsNotNull(Check(content));
+
+    [TestMethod]
+    public void ContentDecidesWhereTheTimeDiffers()
+    {
+        var a = _folder.Write("a.npz", "content");
+        var b = _folder.Write("b.npz", "content");
+        var list = Line(a) + "out " + Line(b);
+        Assert.IsNull(Check(list));
+        File.SetLastWriteTimeUtc(a, DateTime.UtcNow.AddDays(1));
+        File.SetLastWriteTimeUtc(b, DateTime.UtcNow.AddDays(-1));
+        Assert.IsNull(Check(list));
+        Assert.AreEqual($"cob-inputs 1 {s_hash}\n" + Line(a) + "out " + Line(b), File.ReadAllText(_folder["out/inputs.txt"]), "the new times are remembered");
+        File.WriteAllText(a, "CONTENT");
+        Assert.AreEqual($"'{a}' changed", Check(list));
+        File.Delete(a);
+        Assert.AreEqual($"'{a}' is gone", Check(list));
+    }
+
+    [TestMethod]
+    public void AFolderMayGetNoNewFile()
+    {
+        var a = _folder.Write("data/x/a.png", "a");
+        var list = Line(a) + $"dir {_folder["data"]}\nname {_folder["data/readme.txt"]}\n";
+        Assert.IsNull(Check(list));
+        _folder.Write("data/.git/x", "");
+        _folder.Write("data/x/Thumbs.db", "");
+        _folder.Write("data/readme.txt", "");
+        Assert.IsNull(Check(list));
+        var b = _folder.Write("data/y/b.png", "");
+        Assert.AreEqual($"'{b}' is new", Check(list));
+    }
+
+    [TestMethod]
+    public void AFileThatWasLookedForMayNotAppear()
+    {
+        Assert.IsNull(Check($"absent {_folder["pre.json"]}\n"));
+        _folder.Write("pre.json", "{}");
+        Assert.AreEqual($"'{_folder["pre.json"]}' is new", Check($"absent {_folder["pre.json"]}\n"));
+    }
+
+    [TestMethod]
+    public void ThousandFilesAreCheap()
+    {
+        var list = "";
+        for (int i = 0; i < 1000; i++) list += Line(_folder.Write($"data/{i}.png", "x"));
+        list += $"dir {_folder["data"]}\n";
+        Assert.IsNull(Check(list));
+        var best = TimeSpan.MaxValue;
+        for (int i = 0; i < 20; i++)
+        {
+            var watch = Stopwatch.StartNew();
+            Assert.IsNull(InputsFile.WhyStale(_folder["out"], s_hash));
+            best = watch.Elapsed < best ? watch.Elapsed : best;
+        }
+        Assert.IsLessThan(10.0, best.TotalMilliseconds);
+    }
+}
