@@ -29,8 +29,12 @@ public sealed class WeightDequantize(string id) : IEncoding
         return null;
     }
 
-    public void Write(IReadOnlyList<EncodedSite> sites)
+    public void Write(IReadOnlyList<EncodedSite> sites) => Restore(sites);
+
+    /// <summary>Writes the weights and returns the values that restore them: whoever reads these is to run on integers.</summary>
+    public static IReadOnlyList<Value> Restore(IReadOnlyList<EncodedSite> sites)
     {
+        var restored = new List<Value>();
         foreach (var (site, weight) in sites)
         {
             var graph = site.Weight.Graph;
@@ -41,7 +45,9 @@ public sealed class WeightDequantize(string id) : IEncoding
             var readers = site.Uses.Select(u => u.Node).ToArray();
             RestoredWeight.Replace(site, node.Output(0)!);
             foreach (var reader in readers) if (reader.Is("Gemm")) Split(reader);
+            restored.Add(node.Output(0)!);
         }
+        return restored;
     }
 
     // QGemm wants its bias as integers in the scale of activations times weights; MatMul takes float activations out and Add a float bias.

@@ -28,20 +28,18 @@ public sealed class Transformer(Model prepared, IReadOnlyDictionary<string, floa
             HalfCast.Write(site, HalfWeight.Round(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray())
                 ?? throw new InvalidOperationException($"'{site.Name}' does not fit 16-bit floats; the planner must not ask for it."));
         }
-        var staticReaders = new HashSet<Value>();
+        var restored = new List<Value>();
         foreach (var group in chosen.Where(d => d.Form != WeightForm.Fp16).GroupBy(d => d.Encoding!))
         {
             var encoded = group.Select(d => new EncodedSite(sites[d.Site], Weight(sites[d.Site], d.Bits))).ToArray();
-            if (group.Key == EncodingTable.Static.Id)
-                foreach (var (site, weight) in encoded) BiasCorrection.Apply(site, weight, inputMeans);
-            var nodes = group.Key == EncodingTable.Static.Id ? encoded.SelectMany(e => e.Site.Uses.Select(u => (u.Node, u.Input))).ToArray() : [];
-            EncodingTable.Find(group.Key).Write(encoded);
-            foreach (var (node, input) in nodes) staticReaders.Add(node.Input(input)!);
+            if (group.Key != EncodingTable.Static.Id) { EncodingTable.Find(group.Key).Write(encoded); continue; }
+            foreach (var (site, weight) in encoded) BiasCorrection.Apply(site, weight, inputMeans);
+            restored.AddRange(WeightDequantize.Restore(encoded));
         }
-        if (staticReaders.Count > 0)
+        if (restored.Count > 0)
         {
             // A static Gemm has become MatMul and Add: whoever reads the restored weights is the integer node.
-            var fixedNodes = staticReaders.SelectMany(v => v.Uses.Select(u => u.Node)).ToHashSet();
+            var fixedNodes = restored.SelectMany(v => v.Uses.Select(u => u.Node)).ToHashSet();
             var region = QuantizedRegion.Find(model.Graph, fixedNodes, plan.JoinRegions);
             QdqWriter.Write(region, plan.Values.ToDictionary(v => v.Value, v => v.Parameters, StringComparer.Ordinal));
         }
