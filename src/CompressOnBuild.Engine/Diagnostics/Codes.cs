@@ -91,6 +91,7 @@ public static class Codes
     public const string WeightHasNoForm = "COB2103";
     public const string WeightLoss = "COB2104";
     public const string RuleLeftAlone = "COB2105";
+    public const string WeightOutOfRange = "COB2106";
 
     // 4xxx: the gate
     public const string SelfCheckFailed = "COB4010";

@@ -15,7 +15,7 @@ public sealed class GatherRows : IEncoding
     {
         if (site.Tensor.ElementType != ElementType.Float) return $"the table is {site.Tensor.ElementType}";
         if (site.Operator is not { Role: WeightRole.Lookup }) return "only a table read by Gather";
-        if (site.ChannelAxes is not [0]) return "Gather reads another axis than the rows";
+        if (site.Uses.Any(u => site.Operator.ChannelAxes(u.Node, site.Tensor.Rank) is not [0])) return "Gather reads another axis than the rows";
         return null;
     }
 

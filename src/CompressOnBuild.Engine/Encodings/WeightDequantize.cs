@@ -29,12 +29,12 @@ public sealed class WeightDequantize(string id) : IEncoding
         return null;
     }
 
-    public void Write(IReadOnlyList<EncodedSite> sites) => Restore(sites);
+    public void Write(IReadOnlyList<EncodedSite> sites) => WriteNodes(sites);
 
-    /// <summary>Writes the weights and returns the values that restore them: whoever reads these is to run on integers.</summary>
-    public static IReadOnlyList<Value> Restore(IReadOnlyList<EncodedSite> sites)
+    /// <summary>Writes as <see cref="Write"/> does and returns the nodes that read the restored weights: those whose activations must be quantized.</summary>
+    public IReadOnlySet<Node> WriteNodes(IReadOnlyList<EncodedSite> sites)
     {
-        var restored = new List<Value>();
+        var integers = new HashSet<Node>();
         foreach (var (site, weight) in sites)
         {
             var graph = site.Weight.Graph;
@@ -44,21 +44,8 @@ public sealed class WeightDequantize(string id) : IEncoding
             var node = graph.Insert(RestoredWeight.Spot(site), "DequantizeLinear", "r", [codes, scales], [NodeAttribute.Int("axis", stored.ChannelAxes[0])]);
             var readers = site.Uses.Select(u => u.Node).ToArray();
             RestoredWeight.Replace(site, node.Output(0)!);
-            foreach (var reader in readers) if (reader.Is("Gemm")) Split(reader);
-            restored.Add(node.Output(0)!);
+            foreach (var reader in readers) integers.Add(reader.Is("Conv") ? reader : SeparateBias.Of(reader));
         }
-        return restored;
-    }
-
-    // QGemm wants its bias as integers in the scale of activations times weights; MatMul takes float activations out and Add a float bias.
-    private static void Split(Node gemm)
-    {
-        var graph = gemm.Graph;
-        var output = gemm.Output(0)!;
-        var bias = gemm.Input(2);
-        var product = graph.Insert(gemm, "MatMul", "m", [gemm.Input(0), gemm.Input(1)]);
-        var last = bias is null ? product : graph.Insert(gemm, "Add", "a", [product.Output(0), bias]);
-        last.SetOutput(0, output);
-        graph.Remove(gemm);
+        return integers;
     }
 }

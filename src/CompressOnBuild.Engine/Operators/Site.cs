@@ -1,4 +1,5 @@
 using CompressOnBuild.Onnx;
+using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
 namespace CompressOnBuild.Operators;
 
@@ -8,6 +9,8 @@ public sealed record SiteUse(Node Node, int Input, Operator? Operator);
 /// <summary>A weight that can be compressed, wherever it is stored, with everybody who reads it.</summary>
 public sealed class Site
 {
+    private readonly Lazy<float> largest;
+
     internal Site(string name, Value weight, Tensor tensor, IReadOnlyList<SiteUse> uses, int[] channelAxes)
     {
         Name = name;
@@ -15,6 +18,7 @@ public sealed class Site
         Tensor = tensor;
         Uses = uses;
         ChannelAxes = channelAxes;
+        largest = new(() => Math.Abs(TensorPrimitives.MaxMagnitude<float>(tensor.ToFloats())));
     }
 
     /// <summary>The weight's name; made unique by a number when several bodies use the same name.</summary>
@@ -24,6 +28,8 @@ public sealed class Site
     public IReadOnlyList<SiteUse> Uses { get; }
     /// <summary>Axes of the tensor that index output channels.</summary>
     public IReadOnlyList<int> ChannelAxes { get; }
+    /// <summary>max|w|; NaN when an element is NaN. Read once, on first use.</summary>
+    public float LargestMagnitude => largest.Value;
 
     /// <summary>The operator when all readers read it the same way, else null: then only forms that restore the whole weight are possible.</summary>
     public Operator? Operator => Uses.All(u => u.Operator == Uses[0].Operator) ? Uses[0].Operator : null;

@@ -13,6 +13,8 @@ public static class SiteFinder
     {
         var sites = new List<Site>();
         var names = new HashSet<string>(StringComparer.Ordinal);
+        // A weight that a graph shows as its output belongs to the model's surface: name and values stay.
+        var shown = model.Graphs().SelectMany(g => g.Outputs).ToHashSet();
         foreach (var graph in model.Graphs())
         {
             foreach (var value in graph.Initializers) Add(value);
@@ -26,10 +28,12 @@ public static class SiteFinder
             if (value.Constant is not { } tensor || !tensor.ElementType.IsFloat() || tensor.Count < 2) return;
             SiteUse[] uses = [.. value.Uses.Select(u => new SiteUse(u.Node, u.Index, OperatorTable.Find(u.Node, u.Index)))];
             var first = uses.FirstOrDefault(u => u.Operator is not null);
-            if (first is null || tensor.Rank < 2) return;
+            if (first is null || tensor.Rank < 2 || shown.Contains(value)) return;
+            var axes = first.Operator!.ChannelAxes(first.Node, tensor.Rank);
+            if (axes.Any(a => a < 0 || a >= tensor.Rank)) return; // no valid model: the runtime says so
             var name = value.Name;
             for (var i = 2; !names.Add(name); i++) name = $"{value.Name}#{i}";
-            sites.Add(new Site(name, value, tensor, uses, first.Operator!.ChannelAxes(first.Node, tensor.Rank)));
+            sites.Add(new Site(name, value, tensor, uses, axes));
         }
     }
 }

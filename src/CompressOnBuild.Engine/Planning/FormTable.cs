@@ -1,6 +1,8 @@
+using System.Globalization;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Encodings;
 using CompressOnBuild.Operators;
+using CompressOnBuild.Weights;
 
 namespace CompressOnBuild.Planning;
 
@@ -26,6 +28,10 @@ public static class FormTable
             return new(site.Name, WeightForm.None, null, 32, $"the weight is stored as {site.Tensor.ElementType}, not as 32-bit floats", Codes.WeightNotFloat);
         if (Bytes(site, wanted == WeightForm.Fp16 ? 16 : 8) >= site.Tensor.ByteCount)
             return new(site.Name, WeightForm.None, null, 32, $"{site.Tensor.ByteCount} bytes: scales and nodes would take more than the codes save", Codes.WeightTooSmall);
+        if (!float.IsFinite(site.LargestMagnitude))
+            return new(site.Name, WeightForm.None, null, 32, "the weight holds NaN or infinity, which no smaller form keeps", Codes.WeightOutOfRange);
+        if (wanted == WeightForm.Fp16 && !HalfWeight.Fits(site.LargestMagnitude))
+            return new(site.Name, WeightForm.None, null, 32, string.Create(CultureInfo.InvariantCulture, $"the largest weight is {site.LargestMagnitude:G4}, 16-bit floats end at 65504"), Codes.WeightOutOfRange);
         if (wanted == WeightForm.Fp16) return new(site.Name, WeightForm.Fp16, HalfCast.Id, 16, because);
 
         var reasons = new List<string>();
@@ -45,6 +51,22 @@ public static class FormTable
         foreach (IEncoding encoding in new IEncoding[] { EncodingTable.GatherRows, EncodingTable.MatMulDequantize, EncodingTable.CastMul })
             if (encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
         return new(site.Name, WeightForm.None, null, 32, Join("no integer form of this operator is known", reasons), Codes.WeightHasNoForm);
+    }
+
+    /// <summary>
+    /// Makes decisions fit each other: an integer LSTM takes both of its matrices as integers or none, so one whose partner is left alone
+    /// or asked for otherwise gets the weights form instead.
+    /// </summary>
+    /// <param name="decisions">One decision a site.</param>
+    /// <param name="sites">The sites, in any order.</param>
+    /// <param name="opset">Operator set of the prepared model.</param>
+    public static IReadOnlyList<WeightDecision> Settle(IReadOnlyList<WeightDecision> decisions, IReadOnlyList<Site> sites, int opset)
+    {
+        var byName = sites.ToDictionary(s => s.Name, StringComparer.Ordinal);
+        var complete = decisions.Where(d => d.Encoding == EncodingTable.DynamicLstm.Id).GroupBy(d => byName[d.Site].SingleNode!)
+            .Where(g => g.Count() == 2).Select(g => g.Key).ToHashSet();
+        return [.. decisions.Select(d => d.Encoding != EncodingTable.DynamicLstm.Id || complete.Contains(byName[d.Site].SingleNode!) ? d
+            : Resolve(byName[d.Site], WeightForm.Weights, opset, observed: false, $"{d.Because} (not dynamic: the other matrix of its LSTM has another form)"))];
     }
 
     /// <summary>Bytes of the weight after compression to <paramref name="bits"/>, scales and nodes included.</summary>

@@ -65,6 +65,7 @@ public sealed class Planner
     /// <summary>Finds the activations of a set of decisions and their parameters.</summary>
     public Plan Complete(IReadOnlyList<WeightDecision> decisions, bool join)
     {
+        decisions = FormTable.Settle(decisions, Sites, opset);
         var region = Region(decisions.Where(d => d.Form == WeightForm.Static).Select(d => d.Site), join);
         var parameters = new Dictionary<string, QuantizationParameters>(StringComparer.Ordinal);
         foreach (var value in region.Values)

@@ -182,19 +182,8 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
 
     private WeightDecision Decision(string site, (WeightForm Form, string Because) wanted) => planner.Decide(Site(site), wanted.Form, wanted.Because);
 
-    private WeightDecision[] Decisions(Dictionary<string, (WeightForm Form, string Because)> wanted)
-    {
-        var decisions = planner.Sites.Select(s => planner.Decide(s, wanted[s.Name].Form, wanted[s.Name].Because)).ToArray();
-        // An LSTM whose other weight could not follow goes back to float activations.
-        for (var i = 0; i < decisions.Length; i++)
-        {
-            if (decisions[i].Encoding != EncodingTable.DynamicLstm.Id) continue;
-            var node = planner.Sites[i].SingleNode;
-            if (decisions.Where((d, j) => planner.Sites[j].SingleNode == node && d.Encoding == EncodingTable.DynamicLstm.Id).Count() == 2) continue;
-            decisions[i] = planner.Decide(planner.Sites[i], WeightForm.Weights, decisions[i].Because);
-        }
-        return decisions;
-    }
+    private WeightDecision[] Decisions(Dictionary<string, (WeightForm Form, string Because)> wanted) =>
+        [.. planner.Sites.Select(s => planner.Decide(s, wanted[s.Name].Form, wanted[s.Name].Because))];
 
     private Plan Build(Dictionary<string, (WeightForm Form, string Because)> wanted) => planner.Complete(Decisions(wanted), join: true);
 

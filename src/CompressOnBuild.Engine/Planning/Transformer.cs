@@ -13,7 +13,7 @@ namespace CompressOnBuild.Planning;
 /// </summary>
 public sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans)
 {
-    private readonly Dictionary<string, Quantized> quantized = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Site, int Bits), Quantized> quantized = [];
 
     /// <summary>The prepared model with <paramref name="plan"/> applied; the prepared model is not changed.</summary>
     public Model Apply(Plan plan)
@@ -28,19 +28,21 @@ public sealed class Transformer(Model prepared, IReadOnlyDictionary<string, floa
             HalfCast.Write(site, HalfWeight.Round(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray())
                 ?? throw new InvalidOperationException($"'{site.Name}' does not fit 16-bit floats; the planner must not ask for it."));
         }
-        var restored = new List<Value>();
+        var integers = new HashSet<Node>();
         foreach (var group in chosen.Where(d => d.Form != WeightForm.Fp16).GroupBy(d => d.Encoding!))
         {
             var encoded = group.Select(d => new EncodedSite(sites[d.Site], Weight(sites[d.Site], d.Bits))).ToArray();
-            if (group.Key != EncodingTable.Static.Id) { EncodingTable.Find(group.Key).Write(encoded); continue; }
-            foreach (var (site, weight) in encoded) BiasCorrection.Apply(site, weight, inputMeans);
-            restored.AddRange(WeightDequantize.Restore(encoded));
+            if (group.Key != EncodingTable.Static.Id)
+            {
+                EncodingTable.Find(group.Key).Write(encoded);
+                continue;
+            }
+            foreach (var (site, weight) in encoded) CorrectBias(site, weight);
+            integers.UnionWith(EncodingTable.Static.WriteNodes(encoded));
         }
-        if (restored.Count > 0)
+        if (integers.Count > 0)
         {
-            // A static Gemm has become MatMul and Add: whoever reads the restored weights is the integer node.
-            var fixedNodes = restored.SelectMany(v => v.Uses.Select(u => u.Node)).ToHashSet();
-            var region = QuantizedRegion.Find(model.Graph, fixedNodes, plan.JoinRegions);
+            var region = QuantizedRegion.Find(model.Graph, integers, plan.JoinRegions);
             QdqWriter.Write(region, plan.Values.ToDictionary(v => v.Value, v => v.Parameters, StringComparer.Ordinal));
         }
         model.Graph.RemoveUnused();
@@ -50,8 +52,19 @@ public sealed class Transformer(Model prepared, IReadOnlyDictionary<string, floa
     /// <summary>The quantized weight of a site.</summary>
     public Quantized Weight(Site site, int bits)
     {
-        if (!quantized.TryGetValue(site.Name, out var weight))
-            quantized.Add(site.Name, weight = RoundToNearest.Quantize(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray(), [.. site.ChannelAxes], bits));
+        if (!quantized.TryGetValue((site.Name, bits), out var weight))
+            quantized.Add((site.Name, bits), weight = RoundToNearest.Quantize(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray(), [.. site.ChannelAxes], bits));
         return weight;
+    }
+
+    // Only a Conv with a constant bias of its own input's known means; others keep their bias.
+    private void CorrectBias(Site site, Quantized weight)
+    {
+        if (site.SingleNode is not { } node || !node.Is("Conv") || node.Input(2)?.Constant is not { } bias) return;
+        if (node.Input(0) is not { } input || !inputMeans.TryGetValue(input.Name, out var means)) return;
+        var (rows, columns, groups) = ((int)site.Tensor.Shape[0], (int)site.Tensor.Shape[1], (int)node.Int("group", 1));
+        if (groups < 1 || means.Length != columns * groups || rows % groups != 0 || bias.Count != rows) return;
+        var correction = BiasCorrection.Correction(site.Tensor.ToFloats(), weight.Decompress(), means, rows, columns, groups);
+        node.SetInput(2, node.Graph.AddInitializer("b", Tensor.Create(BiasCorrection.Corrected(bias.ToFloats(), correction), rows)));
     }
 }

@@ -8,6 +8,9 @@ public sealed class HalfWeight
     public required Half[] Values { get; init; }
     public required long[] Shape { get; init; }
 
+    /// <summary>Whether a weight whose largest magnitude is <paramref name="largest"/> can be rounded; false for NaN and infinity too.</summary>
+    public static bool Fits(float largest) => Half.IsFinite((Half)largest);
+
     /// <summary>Rounds to nearest even. Null when a value is too large for the format (65504).</summary>
     public static HalfWeight? Round(ReadOnlySpan<float> weights, long[] shape)
     {

@@ -1,7 +1,3 @@
-using CompressOnBuild.Onnx;
-using CompressOnBuild.Encodings;
-using CompressOnBuild.Weights;
-
 namespace CompressOnBuild.Techniques.Quantization;
 
 /// <summary>
@@ -14,28 +10,13 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// </summary>
 public static class BiasCorrection
 {
-    /// <summary>Corrects the bias of the Conv that reads <paramref name="site"/>, when it has a constant bias and the input's means are known.</summary>
-    /// <param name="site">A Conv weight [M, C/group, k...] with one reader.</param>
-    /// <param name="weight">What the weight is rounded to.</param>
-    /// <param name="inputMeans">Mean of each channel, by name of the value.</param>
-    public static void Apply(Operators.Site site, Quantized weight, IReadOnlyDictionary<string, float[]> inputMeans)
-    {
-        if (site.SingleNode is not { } node || !node.Is("Conv") || node.Input(2)?.Constant is not { } bias) return;
-        if (node.Input(0) is not { } input || !inputMeans.TryGetValue(input.Name, out var means)) return;
-        var shape = site.Tensor.Shape;
-        var (rows, columns) = ((int)shape[0], (int)shape[1]);
-        var groups = (int)node.Int("group", 1);
-        if (means.Length != columns * groups || rows % groups != 0) return;
-        var correction = Correction(site.Tensor.ToFloats(), weight.Decompress(), means, rows, columns, groups);
-        var corrected = bias.ToFloats();
-        var spread = 0.0;
-        foreach (var b in corrected) spread = Math.Max(spread, Math.Abs(b));
-        for (var m = 0; m < rows; m++)
-            if (Math.Abs(correction[m]) <= 2 * spread) corrected[m] += (float)correction[m];
-        node.SetInput(2, node.Graph.AddInitializer("b", Tensor.Create(corrected, rows)));
-    }
-
     /// <summary>Step 1: (W - Q) E[x], one figure a row, accumulated in double in the order of the weights.</summary>
+    /// <param name="w">Weights of a convolution [rows, columns, kernel...], row-major.</param>
+    /// <param name="q">What they are rounded to, same layout.</param>
+    /// <param name="means">E[x] of the <paramref name="columns"/> * <paramref name="groups"/> input channels.</param>
+    /// <param name="rows">Output channels, a multiple of <paramref name="groups"/>.</param>
+    /// <param name="columns">Input channels of one group.</param>
+    /// <param name="groups">Groups; row m reads the channels of group m / (rows / groups).</param>
     public static double[] Correction(ReadOnlySpan<float> w, ReadOnlySpan<float> q, ReadOnlySpan<float> means, int rows, int columns, int groups)
     {
         var kernel = w.Length / (rows * columns);
@@ -53,6 +34,17 @@ public static class BiasCorrection
             }
             result[m] = sum;
         }
+        return result;
+    }
+
+    /// <summary>Step 2: the bias with the correction added, but for rows where it exceeds twice the largest magnitude of the bias.</summary>
+    public static float[] Corrected(ReadOnlySpan<float> bias, ReadOnlySpan<double> correction)
+    {
+        var result = bias.ToArray();
+        var spread = 0.0;
+        foreach (var b in bias) spread = Math.Max(spread, Math.Abs(b));
+        for (var m = 0; m < result.Length; m++)
+            if (Math.Abs(correction[m]) <= 2 * spread) result[m] += (float)correction[m];
         return result;
     }
 }

@@ -9,8 +9,9 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// 1. s0 = max|w| / n, the range of the channel (Jacob et al. 2018, "Quantization and Training of Neural Networks for
 ///    Efficient Integer-Arithmetic-Only Inference", section 2, symmetric case).
 /// 2. Among s = s0 * f for a fixed grid of f in [0.7, 1], keep the one with the smallest sum (w - Q(w))^2 (clipping by squared
-///    error; Banner et al. 2019, "Post training 4-bit quantization", section 3). At 8 bits f = 1 wins nearly always; weights that
-///    lie on a coarser grid already are found exactly.
+///    error; Banner et al. 2019, "Post training 4-bit quantization", section 3). At 8 bits f = 1 wins nearly always.
+/// 3. Weights that lie on a grid of up to n steps already (they were quantized once, or trained that way) are found exactly: their
+///    step is max|w| / m for some m in n/2..n, up to the last bit of the division, so the neighbouring floats are tried too.
 /// Departure: rounding is half to even, as the processor rounds and as ONNX's QuantizeLinear demands.
 /// </summary>
 public static class RoundToNearest
@@ -22,7 +23,7 @@ public static class RoundToNearest
     /// <param name="shape">Shape of the weights.</param>
     /// <param name="channelAxes">Neighbouring axes with scales of their own.</param>
     /// <param name="bits">2 to 8.</param>
-    /// <param name="searchScale">Step 2; false keeps s0.</param>
+    /// <param name="searchScale">Steps 2 and 3; false keeps s0.</param>
     public static Quantized Quantize(ReadOnlySpan<float> weights, long[] shape, int[] channelAxes, int bits = 8, bool searchScale = true)
     {
         var view = ChannelView.Of(shape, channelAxes);
@@ -60,9 +61,12 @@ public static class RoundToNearest
         var s0 = Math.Abs(max) / limit; // step 1
         // An empty channel needs some positive scale; a scale below the normal range would lose its own digits.
         if (!(s0 > 1e-30f)) return 1f;
+        // Above 3.4e38 nothing is: the largest code must stay below.
+        while (!float.IsFinite(s0 * limit)) s0 = MathF.BitDecrement(s0);
         if (!search || channel.Length < 2) return s0;
         var best = s0;
         var least = Error(channel, s0, limit, quotient);
+        if (FindGrid(channel, Math.Abs(max), quotient, limit, ref best, ref least)) return best; // step 3
         for (var step = 1; step <= Steps && least > 0; step++) // step 2
         {
             var s = s0 * (1f - 0.01f * step);
@@ -70,6 +74,34 @@ public static class RoundToNearest
             if (error < least) (best, least) = (s, error);
         }
         return best;
+    }
+
+    // Step 3. Off-grid weights are told after a few elements, so the loop costs little.
+    private static bool FindGrid(float[] channel, float max, float[] quotient, int limit, ref float best, ref double least)
+    {
+        var found = false;
+        for (var m = limit; m > limit / 2 && least > 0; m--)
+        {
+            var step = max / m;
+            if (!float.IsFinite(step * m) || !IsOnGrid(channel, step)) continue;
+            found = true;
+            foreach (var s in (ReadOnlySpan<float>)[step, MathF.BitDecrement(step), MathF.BitIncrement(step)])
+            {
+                var error = Error(channel, s, limit, quotient);
+                if (error < least) (best, least) = (s, error);
+            }
+        }
+        return found;
+    }
+
+    private static bool IsOnGrid(float[] channel, float step)
+    {
+        foreach (var w in channel)
+        {
+            var q = w / step;
+            if (MathF.Abs(q - MathF.Round(q)) > 1e-4f) return false;
+        }
+        return true;
     }
 
     private static double Error(float[] channel, float scale, int limit, float[] quotient)
