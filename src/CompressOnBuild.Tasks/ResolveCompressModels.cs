@@ -122,13 +122,16 @@ public sealed class ResolveCompressModels : Task
         {
             bool valid = true;
             string project = item.GetMetadata("DefiningProjectFullPath");
-            var model = new CompressModelItem(item, directory, (code, text) =>
+            void Report(string code, string text)
             {
                 valid = false;
                 Error(code, project, text);
-            });
+            }
+            var model = new CompressModelItem(item, directory, Report);
             if (valid)
                 models.Add(model);
+            else
+                model.Request(Strict, Report); // for its other errors
             if (!KeysOnly && Wanted is null)
             {
                 foreach (string misspelt in model.Misspelt())

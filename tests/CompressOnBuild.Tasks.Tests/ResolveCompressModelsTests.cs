@@ -79,9 +79,9 @@ public sealed class ResolveCompressModelsTests : IDisposable
     [TestMethod]
     public void AllErrorsOfAllModelsAreSaid()
     {
-        var task = Task(new TaskItem("none.onnx"), Model("m.onnx", ("Goal", "x"), ("EvaluationData", "nowhere"), ("Evaluator", "a.dll#B")), Model("good.onnx"));
+        var task = Task(new TaskItem("none.onnx"), Model("m.onnx", ("Deployment", "x"), ("Goal", "x"), ("EvaluationData", "nowhere"), ("Evaluator", "a.dll#B")), Model("good.onnx"));
         Assert.IsFalse(task.Execute());
-        CollectionAssert.AreEquivalent((string[])["COB1001", "COB0001", "COB0004", "COB0006"], _engine.Errors.Select(e => e.Code).ToList());
+        CollectionAssert.AreEquivalent((string[])["COB1001", "COB0001", "COB0001", "COB0004", "COB0006"], _engine.Errors.Select(e => e.Code).ToList());
         Assert.HasCount(1, task.Stale, "the valid one is compressed all the same");
     }
 
