@@ -28,10 +28,9 @@ internal static class InputsFile
     private const int MaxDepth = 32;
 
     /// <summary>
-    /// Null when the result in <paramref name="folder"/> is what <paramref name="requestHash"/> (hex SHA-256) asks for and nothing it depends on changed;
-    /// else why not. New times of unchanged files are written back, so that the next check need not read them.
+    /// Null when nothing changed that the result in <paramref name="folder"/> depends on, the request aside; else why not. New times of unchanged files are written back, so that the next check need not read them.
     /// </summary>
-    internal static string? WhyStale(string folder, string requestHash)
+    internal static string? WhyStale(string folder)
     {
         string file = Path.Combine(folder, FileName);
         string text;
@@ -45,7 +44,7 @@ internal static class InputsFile
         }
         try
         {
-            return WhyStale(file, text, requestHash);
+            return WhyStale(file, text);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException)
         {
@@ -63,7 +62,7 @@ internal static class InputsFile
         return reader.ReadLine() == Header + requestHash;
     }
 
-    private static string? WhyStale(string file, string text, string requestHash)
+    private static string? WhyStale(string file, string text)
     {
         var folders = new List<string>();
         var listed = new HashSet<string>(StringComparer.Ordinal);
@@ -78,10 +77,8 @@ internal static class InputsFile
             if (first)
             {
                 first = false;
-                if (end - start != Header.Length + requestHash.Length
-                    || string.CompareOrdinal(text, start, Header, 0, Header.Length) != 0
-                    || string.CompareOrdinal(text, start + Header.Length, requestHash, 0, requestHash.Length) != 0)
-                    return "its options or the package's version changed";
+                if (string.CompareOrdinal(text, start, Header, 0, Header.Length) != 0)
+                    return "the list of its inputs is not one of this version";
             }
             else if (string.CompareOrdinal(text, start, "dir ", 0, 4) == 0)
             {

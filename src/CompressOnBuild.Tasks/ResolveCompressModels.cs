@@ -191,15 +191,16 @@ public sealed class ResolveCompressModels : Task
             return;
         }
         byte[] bytes = Placement.Encode(request);
-        string hash = InputsFile.Hash(bytes);
-        var key = new TaskItem(Escaping.Escape(model.Name));
-        key.SetMetadata("Hash", hash);
-        key.SetMetadata("Framework", Escaping.Escape(TargetFramework));
-        _requests.Add(key);
         if (KeysOnly)
+        {
+            var key = new TaskItem(Escaping.Escape(model.Name));
+            key.SetMetadata("Hash", InputsFile.Hash(bytes));
+            key.SetMetadata("Framework", Escaping.Escape(TargetFramework));
+            _requests.Add(key);
             return;
+        }
         string? folder = Placement.Find(OutputRoot, model.Name, bytes, _frameworks);
-        string? why = CheckFreshness ? WhyStale(model, folder, hash) : null;
+        string? why = CheckFreshness ? WhyStale(model, folder, bytes) : null;
         if (folder is null && why is not null && !NoBuild)
         {
             if (_frameworks.Length > 1 && Wanted is null)
@@ -207,7 +208,7 @@ public sealed class ResolveCompressModels : Task
                 NeedsWanted = true;
                 return;
             }
-            folder = Placement.Choose(OutputRoot, model.Name, hash, WantedFor(model.Name), _frameworks);
+            folder = Placement.Choose(OutputRoot, model.Name, InputsFile.Hash(bytes), WantedFor(model.Name), _frameworks);
             if (!WriteRequest(model, folder, bytes))
                 return;
         }
@@ -223,18 +224,20 @@ public sealed class ResolveCompressModels : Task
         Ship(model, output, folder);
     }
 
-    private static string? WhyStale(CompressModelItem model, string? folder, string hash)
+    private static string? WhyStale(CompressModelItem model, string? folder, byte[] request)
     {
         if (folder is null)
             return "its options or the package's version changed, or it was never compressed";
         if (!File.Exists(Path.Combine(folder, model.Name + ".onnx")))
             return "there is no result yet";
+        if (!Placement.IsAnswered(folder, request))
+            return "the last run did not succeed";
         foreach (string output in s_outputs)
         {
             if (!File.Exists(Path.Combine(folder, output)))
                 return $"its {output} is gone";
         }
-        return InputsFile.WhyStale(folder, hash);
+        return InputsFile.WhyStale(folder);
     }
 
     private List<KeyValuePair<string, string>> WantedFor(string name)

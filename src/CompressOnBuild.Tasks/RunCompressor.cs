@@ -66,13 +66,26 @@ public sealed class RunCompressor : ToolTask
         using FileStream? claim = Claim(folder, out bool waited);
         if (claim is null)
             return false;
-        string hash = InputsFile.Hash(File.ReadAllBytes(RequestFile));
-        if (waited && InputsFile.WhyStale(folder, hash) is null)
+        try
+        {
+            byte[] request = File.ReadAllBytes(RequestFile);
+            bool answered = Placement.IsAnswered(folder, request);
+            if (waited && answered && InputsFile.WhyStale(folder) is null)
+                return true;
+            // The result of this request stays the answer until a better one is complete; that of another request is none.
+            if (!answered)
+                Placement.ForgetAnswered(folder);
+            if (!base.Execute() || _errorLogged)
+                return false;
+            if (!InputsFile.IsFor(folder, InputsFile.Hash(request)))
+                return Fail(TaskCodes.Bug, "The worker ended without an error, but left no complete result. This is a bug in CompressOnBuild; please report it.");
+            Placement.MarkAnswered(folder, request);
             return true;
-        if (!base.Execute() || _errorLogged)
-            return false;
-        return InputsFile.IsFor(folder, hash)
-            || Fail(TaskCodes.Bug, "The worker ended without an error, but left no complete result. This is a bug in CompressOnBuild; please report it.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return Fail(TaskCodes.OutputFolderNotWritable, $"The result cannot be written to '{folder}': {e.Message} The folder must be writable. Change its permissions or BaseIntermediateOutputPath.");
+        }
     }
 
     /// <summary>

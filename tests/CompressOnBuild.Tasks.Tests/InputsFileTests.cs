@@ -14,18 +14,21 @@ public sealed class InputsFileTests : IDisposable
 
     private string Line(string path) => string.Create(CultureInfo.InvariantCulture, $"{InputsFile.HashFile(path)} {new FileInfo(path).Length} {File.GetLastWriteTimeUtc(path).Ticks} {path}\n");
 
-    private string? Check(string content, string? hash = null)
+    private string? Check(string content)
     {
         _folder.Write("out/inputs.txt", $"cob-inputs 1 {s_hash}\n" + content);
-        return InputsFile.WhyStale(_folder["out"], hash ?? s_hash);
+        return InputsFile.WhyStale(_folder["out"]);
     }
 
     [TestMethod]
-    public void NoListAndAnotherRequestAreStale()
+    public void NoListAndAListOfAnotherVersionAreStale()
     {
-        Assert.AreEqual("there is no result yet", InputsFile.WhyStale(_folder["nowhere"], s_hash));
-        Assert.AreEqual("its options or the package's version changed", Check("", new string('b', 64)));
+        Assert.AreEqual("there is no result yet", InputsFile.WhyStale(_folder["nowhere"]));
+        _folder.Write("out/inputs.txt", "cob-inputs 2\n");
+        Assert.IsNotNull(InputsFile.WhyStale(_folder["out"]));
         Assert.IsNull(Check(""));
+        Assert.IsTrue(InputsFile.IsFor(_folder["out"], s_hash));
+        Assert.IsFalse(InputsFile.IsFor(_folder["out"], new string('b', 64)));
     }
 
     [TestMethod]
@@ -85,7 +88,7 @@ public sealed class InputsFileTests : IDisposable
         for (int i = 0; i < 20; i++)
         {
             var watch = Stopwatch.StartNew();
-            Assert.IsNull(InputsFile.WhyStale(_folder["out"], s_hash));
+            Assert.IsNull(InputsFile.WhyStale(_folder["out"]));
             best = watch.Elapsed < best ? watch.Elapsed : best;
         }
         Assert.IsLessThan(10.0, best.TotalMilliseconds);
