@@ -1,5 +1,3 @@
-using CompressOnBuild.Planning;
-
 namespace CompressOnBuild.Calibration;
 
 /// <summary>From what was observed of a value to the range that its quantization covers.</summary>

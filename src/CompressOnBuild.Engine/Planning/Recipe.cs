@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
+using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Operators;
 
@@ -26,12 +27,6 @@ public enum WeightForm
     /// <summary>Weights stored as float16, float arithmetic.</summary>
     Fp16,
 }
-
-/// <summary>How activation ranges are found.</summary>
-public enum CalibrationMethod { Auto, MinMax, Percentile, Mse }
-
-/// <summary>Calibration of activations. <paramref name="Percentile"/> (50 to 100) is used by that method; <paramref name="Samples"/>: at most so many.</summary>
-public sealed record RecipeCalibration(CalibrationMethod Method = CalibrationMethod.Auto, double Percentile = 99.999, int Samples = 100);
 
 /// <summary>One rule: where it applies, and what it asks. An empty operator list and a null pattern match everything.</summary>
 public sealed record RecipeRule(IReadOnlyList<string> Operators, string? NamePattern, WeightForm Form, int Bits)
