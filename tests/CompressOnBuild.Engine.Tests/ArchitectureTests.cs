@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using CompressOnBuild.Testing;
 
 namespace CompressOnBuild.Engine.Tests;
 
@@ -27,12 +28,7 @@ public sealed partial class ArchitectureTests
         ("Reporting", ["Diagnostics", "Onnx"]),
     ];
 
-    private static string Source()
-    {
-        var folder = AppContext.BaseDirectory;
-        while (!File.Exists(Path.Combine(folder, "CompressOnBuild.sln"))) folder = Path.GetDirectoryName(folder) ?? throw new AssertFailedException("the solution stands around its tests");
-        return Path.Combine(folder, "src", "CompressOnBuild.Engine");
-    }
+    private static string Source() => Path.Combine(DotNet.RepositoryRoot, "src", "CompressOnBuild.Engine");
 
     [TestMethod]
     public void ReferencesPointOneWay()
