@@ -17,34 +17,37 @@ public sealed class DynamicLstm : IEncoding
     public string? Refuses(Site site, int opset)
     {
         if (site.Tensor.ElementType != ElementType.Float) return $"the weight is {site.Tensor.ElementType}";
-        if (site.SingleNode is not { } node || !node.Is("LSTM") || site.Tensor.Rank != 3) return "only the weights of one LSTM";
-        if (node.Int("layout", 0) != 0) return "the integer LSTM has no batch-first layout";
-        if (node.Input(1)?.Constant is null || node.Input(2)?.Constant is null || node.Input(1) == node.Input(2)) return "both weights of the LSTM must be constants of their own";
+        if (site.Operator is not { OpType: "LSTM" } || site.Tensor.Rank != 3) return "only the weights of LSTM";
+        foreach (var (node, _, _) in site.Uses)
+        {
+            if (node.Int("layout", 0) != 0) return "the integer LSTM has no batch-first layout";
+            if (node.Input(1)?.Constant is null || node.Input(2)?.Constant is null || node.Input(1) == node.Input(2)) return "both weights of the LSTM must be constants of their own";
+        }
         return null;
     }
 
     public void Write(IReadOnlyList<EncodedSite> sites)
     {
-        foreach (var pair in sites.GroupBy(s => s.Site.SingleNode!))
+        // One weight may serve several LSTMs (the branches of an If): it is stored once.
+        var stored = sites.ToDictionary(s => s.Site.Weight, Store);
+        foreach (var node in sites.SelectMany(s => s.Site.Uses.Select(u => u.Node)).Distinct().ToArray())
         {
-            var node = pair.Key;
             var graph = node.Graph;
-            var w = pair.Single(s => s.Site.Uses[0].Input == 1);
-            var r = pair.Single(s => s.Site.Uses[0].Input == 2);
             var inputs = Enumerable.Range(0, 8).Select(node.Input).ToArray();
-            (inputs[1], var wScale, var wZero) = Store(w);
-            (inputs[2], var rScale, var rZero) = Store(r);
+            var (w, wScale, wZero) = stored[inputs[1]!];
+            var (r, rScale, rZero) = stored[inputs[2]!];
+            (inputs[1], inputs[2]) = (w, r);
             var quantized = graph.Insert(node, "DynamicQuantizeLSTM", "l", [.. inputs, wScale, wZero, rScale, rZero],
                 node.Attributes.Where(a => a.Name != "layout"), Domain, outputs: node.Outputs.Count);
             for (var i = 0; i < node.Outputs.Count; i++)
                 if (node.Output(i) is { } output) quantized.SetOutput(i, output);
             graph.Remove(node);
-            foreach (var (site, _) in pair)
-            {
-                if (site.Weight.Producer is { } constant) constant.Graph.Remove(constant);
-                else site.Weight.Graph.RemoveInitializer(site.Weight);
-            }
-            graph.Model.ImportOpset(Domain, Math.Max(1, graph.Model.Opset(Domain)));
+        }
+        foreach (var (site, _) in sites)
+        {
+            if (site.Weight.Producer is { } constant) constant.Graph.Remove(constant);
+            else site.Weight.Graph.RemoveInitializer(site.Weight);
+            site.Weight.Graph.Model.ImportOpset(Domain, Math.Max(1, site.Weight.Graph.Model.Opset(Domain)));
         }
     }
 

@@ -88,6 +88,9 @@ public static class CostTable
         return cost;
     }
 
+    /// <summary>Microseconds as a reader of the report sees them.</summary>
+    public static string Text(double microseconds) => microseconds.ToString(microseconds < 100 ? "0.0" : "0", System.Globalization.CultureInfo.InvariantCulture) + " µs";
+
     private static bool IsConvolution(Node producer, Node? activation) => activation is null ? producer.Is("Conv") : producer == activation;
 
     private static bool IsDepthwise(Site site, Node node) => node.Is("Conv") && node.Int("group", 1) > 1 && site.Tensor.Shape[1] == 1;

@@ -1,4 +1,5 @@
 using CompressOnBuild.Calibration;
+using CompressOnBuild.Encodings;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
 using CompressOnBuild.Placement;
@@ -37,7 +38,7 @@ public sealed class Planner
     {
         var opset = prepared.Opset();
         var sites = SiteFinder.Find(prepared).Where(s => s.IsObservable).ToArray();
-        var fixedNodes = sites.Where(s => Encodings.EncodingTable.Static.Refuses(s, opset) is null).SelectMany(s => s.Uses.Select(u => u.Node)).ToHashSet();
+        var fixedNodes = sites.Where(s => EncodingTable.Static.Refuses(s, opset) is null).SelectMany(s => s.Uses.Select(u => u.Node)).ToHashSet();
         var names = new List<string>(QuantizedRegion.Find(prepared.Graph, fixedNodes).Values.Select(v => v.Value.Name));
         // Shapes for the cost of forms that quantize nothing statically.
         foreach (var node in sites.SelectMany(s => s.Uses.Select(u => u.Node)))
@@ -55,12 +56,41 @@ public sealed class Planner
     /// <summary>The decision for one site when <paramref name="wanted"/> is asked for.</summary>
     public WeightDecision Decide(Site site, WeightForm wanted, string because) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because);
 
-    /// <summary>The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists.</summary>
-    public Plan ByRules() => Complete([.. Sites.Select(site =>
+    /// <summary>
+    /// The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists. A static form that the
+    /// cost table says is slower than floats falls back to int8 weights.
+    /// </summary>
+    public Plan ByRules()
     {
-        var (form, bits) = recipe.For(site.OperatorName, site.Name);
-        return Decide(site, form, form == WeightForm.None ? $"the recipe '{recipe.Name}' leaves {site.OperatorName} alone" : $"the recipe '{recipe.Name}' asks for {Word(form)}");
-    })], join: true);
+        var wanted = new Dictionary<string, (WeightForm Form, string Because)>(StringComparer.Ordinal);
+        foreach (var site in Sites)
+        {
+            var (form, _) = recipe.For(site.OperatorName, site.Name);
+            wanted[site.Name] = (form, form == WeightForm.None ? $"the recipe '{recipe.Name}' leaves {site.OperatorName} alone" : $"the recipe '{recipe.Name}' asks for {Word(form)}");
+        }
+        PoorIslands.Drop(this, Decide(wanted), wanted);
+        return Complete(Decide(wanted), join: true);
+    }
+
+    /// <summary>The decisions for a set of wanted forms, one for each site.</summary>
+    public IReadOnlyList<WeightDecision> Decide(IReadOnlyDictionary<string, (WeightForm Form, string Because)> wanted)
+    {
+        var decisions = Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because)).ToArray();
+        // An LSTM takes both weights as integers or none; a weight that serves several LSTMs binds them all.
+        for (var changed = true; changed;)
+        {
+            changed = false;
+            var follows = Sites.Zip(decisions).Where(p => p.Second.Encoding == EncodingTable.DynamicLstm.Id).Select(p => p.First.Weight).ToHashSet();
+            for (var i = 0; i < decisions.Length; i++)
+            {
+                if (decisions[i].Encoding != EncodingTable.DynamicLstm.Id) continue;
+                if (Sites[i].Uses.All(u => follows.Contains(u.Node.Input(1)!) && follows.Contains(u.Node.Input(2)!))) continue;
+                decisions[i] = Decide(Sites[i], WeightForm.Weights, decisions[i].Because);
+                changed = true;
+            }
+        }
+        return decisions;
+    }
 
     /// <summary>Finds the activations of a set of decisions and their parameters.</summary>
     public Plan Complete(IReadOnlyList<WeightDecision> decisions, bool join)

@@ -28,8 +28,6 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
 {
     // The gate looks at other samples: the selection split must leave room for the difference.
     private const double ShareOfLimit = 0.5;
-    // A region that gains less than this is not worth its roundings.
-    private const double LeastGain = 0.05;
 
     private readonly List<CandidateResult> candidates = [];
 
@@ -40,7 +38,7 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
     {
         log.Stage("choosing forms");
         var wanted = planner.Sites.ToDictionary(s => s.Name, FastestForm, StringComparer.Ordinal);
-        if (goal != Goal.Size) DropPoorIslands(wanted);
+        if (goal != Goal.Size) PoorIslands.Drop(planner, planner.Decide(wanted), wanted);
         var plan = Build(wanted);
         var trial = Measure(plan, "fastest forms");
         if (trial.Drop > Allowed) (plan, trial) = Repair(wanted, plan, trial, "activations", IsActivationQuantized, (site, text) => (WeightForm.Weights, text));
@@ -62,58 +60,16 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
         {
             // A convolution that loses a little by itself may still pay as the bridge between two others: islands decide.
             var (asFloat, asInteger) = (CostTable.Float(site, node, seen), CostTable.Integer(site, node, seen));
-            return (WeightForm.Static, $"static int8, estimated {Us(asInteger)} instead of {Us(asFloat)}");
+            return (WeightForm.Static, $"static int8, estimated {CostTable.Text(asInteger)} instead of {CostTable.Text(asFloat)}");
         }
         if (site.SingleNode is { } product && planner.Decide(site, WeightForm.Dynamic, "").Encoding == EncodingTable.DynamicMatMul.Id)
         {
             var (asFloat, dynamic, nBits) = (CostTable.Float(site, product, seen), CostTable.Dynamic(site, product, seen), CostTable.NBits(site, product, seen));
             return dynamic < nBits
-                ? (WeightForm.Dynamic, $"dynamic int8, estimated {Us(dynamic)} instead of {Us(asFloat)}")
-                : (WeightForm.Weights, $"int8 weights, estimated {Us(nBits)} instead of {Us(asFloat)}; with dynamic activations {Us(dynamic)}");
+                ? (WeightForm.Dynamic, $"dynamic int8, estimated {CostTable.Text(dynamic)} instead of {CostTable.Text(asFloat)}")
+                : (WeightForm.Weights, $"int8 weights, estimated {CostTable.Text(nBits)} instead of {CostTable.Text(asFloat)}; with dynamic activations {CostTable.Text(dynamic)}");
         }
         return site.Operator is { OpType: "LSTM" } ? (WeightForm.Dynamic, "the integer LSTM") : (WeightForm.Weights, "int8 weights restored at load");
-    }
-
-    /// <summary>
-    /// Step 1: whole islands of connected integer convolutions go when they do not save more than their borders cost; then single
-    /// convolutions whose neighbours do better without them.
-    /// </summary>
-    private void DropPoorIslands(Dictionary<string, (WeightForm Form, string Because)> wanted)
-    {
-        if (planner.Statistics is not { } seen) return;
-        var decisions = Decisions(wanted);
-        var statics = decisions.Where(d => d.Form == WeightForm.Static).Select(d => d.Site).ToHashSet(StringComparer.Ordinal);
-        var sites = planner.Sites.Where(s => statics.Contains(s.Name)).ToDictionary(s => s.Name, StringComparer.Ordinal);
-        var asFloat = sites.ToDictionary(p => p.Key, p => CostTable.Float(p.Value, p.Value.SingleNode!, seen), StringComparer.Ordinal);
-        var total = Total();
-        foreach (var island in Islands.Find(planner, decisions))
-        {
-            var before = island.Sum(name => asFloat[name]);
-            var gain = Without(island) - total;
-            if (gain >= before * LeastGain) continue;
-            Drop(island, $"int8 weights: as an integer region, its borders included, it and its {island.Count - 1} neighbours would take {Us(before - gain)} instead of {Us(before)}");
-        }
-        foreach (var name in sites.Keys.Where(statics.Contains).ToArray())
-        {
-            var gain = Without([name]) - total;
-            if (gain < 0) Drop([name], $"int8 weights: an integer kernel here, with its borders, would cost {Us(-gain)} more than floats");
-        }
-
-        double Total() => sites.Sum(p => statics.Contains(p.Key) ? CostTable.Integer(p.Value, p.Value.SingleNode!, seen) : asFloat[p.Key])
-            + CostTable.Region(planner.Region(sites.Keys.Where(statics.Contains)), sites.Where(p => statics.Contains(p.Key)).Select(p => p.Value.SingleNode!).ToHashSet(), seen);
-        double Without(IReadOnlyList<string> names)
-        {
-            statics.ExceptWith(names);
-            var cost = Total();
-            statics.UnionWith(names);
-            return cost;
-        }
-        void Drop(IReadOnlyList<string> names, string because)
-        {
-            statics.ExceptWith(names);
-            foreach (var name in names) wanted[name] = (WeightForm.Weights, because);
-            total = Total();
-        }
     }
 
     /// <summary>Steps 2 and 3.</summary>
@@ -176,16 +132,13 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
     }
 
     // Both weights of an LSTM are integers or none.
-    private string PairOf(string site) => Site(site).SingleNode is { OpType: "LSTM" } node ? "LSTM " + node.Output(0)?.Name : site;
+    private string PairOf(string site) => Site(site).Operator is { OpType: "LSTM" } ? "LSTM " + Site(site).Uses[0].Node.Output(0)?.Name : site;
 
     private Site Site(string name) => planner.Sites.First(s => s.Name == name);
 
     private WeightDecision Decision(string site, (WeightForm Form, string Because) wanted) => planner.Decide(Site(site), wanted.Form, wanted.Because);
 
-    private WeightDecision[] Decisions(Dictionary<string, (WeightForm Form, string Because)> wanted) =>
-        [.. planner.Sites.Select(s => planner.Decide(s, wanted[s.Name].Form, wanted[s.Name].Because))];
-
-    private Plan Build(Dictionary<string, (WeightForm Form, string Because)> wanted) => planner.Complete(Decisions(wanted), join: true);
+    private Plan Build(Dictionary<string, (WeightForm Form, string Because)> wanted) => planner.Complete(planner.Decide(wanted), join: true);
 
     private Trial Measure(Plan plan, string name)
     {
@@ -195,6 +148,5 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
         return trial;
     }
 
-    private static string Us(double microseconds) => microseconds.ToString(microseconds < 100 ? "0.0" : "0", CultureInfo.InvariantCulture) + " µs";
     private static string Db(double decibels) => decibels.ToString("0.0", CultureInfo.InvariantCulture) + " dB";
 }

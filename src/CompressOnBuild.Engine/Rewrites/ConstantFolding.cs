@@ -10,10 +10,11 @@ namespace CompressOnBuild.Rewrites;
 /// - the operator is one of <see cref="FoldableOperators"/>: deterministic, of the default domain, without bodies, and with outputs whose size is known from its inputs before it runs;
 ///   QuantizeLinear and DequantizeLinear are not among them: they are how a small weight is stored;
 /// - every input is constant and cannot be set by a caller;
-/// - the model gets no bigger: the outputs have at most as many bytes as the constants that only this node reads, or at most 1 KiB each.
+/// - the model gets no bigger: the outputs have at most as many bytes as the constants that only this node reads, or at most 1 KiB each;
+///   an eager folding counts all constants that the node reads, and whoever asks for it looks at the whole model afterwards (<see cref="StandardRewrites"/>).
 /// Works in rounds: all nodes that can be folded are run in one tiny model, then those they made constant.
 /// </summary>
-public sealed class ConstantFolding(ConstantEvaluator evaluate) : IRewrite
+public sealed class ConstantFolding(ConstantEvaluator evaluate, bool eager = false) : IRewrite
 {
     private const long AlwaysSmall = 1024;
     // The longest chains of shape arithmetic have some ten nodes; a hostile chain of thousands stays a chain.
@@ -21,7 +22,7 @@ public sealed class ConstantFolding(ConstantEvaluator evaluate) : IRewrite
 
     public string Name => "fold-constants";
 
-    public string Describe(int count) => $"computed {count} nodes that depend on constants alone";
+    public string Describe(int count) => $"computed {count} {(count == 1 ? "node that depends" : "nodes that depend")} on constants alone";
 
     public int Apply(Model model)
     {
@@ -62,7 +63,7 @@ public sealed class ConstantFolding(ConstantEvaluator evaluate) : IRewrite
         return shapes;
     }
 
-    private static bool IsFoldable(Node node)
+    private bool IsFoldable(Node node)
     {
         if (node.Domain.Length > 0 || node.Is("Constant") || node.Bodies.Any() || node.Outputs.Count(o => o is not null) != 1 || node.Output(0) is null) return false;
         var inputs = new List<Tensor?>();
@@ -73,7 +74,7 @@ public sealed class ConstantFolding(ConstantEvaluator evaluate) : IRewrite
             inputs.Add(tensor);
         }
         if (FoldableOperators.OutputBytes(node, inputs) is not { } bytes) return false;
-        var freed = node.Inputs.OfType<Value>().Where(v => v.Uses.Count == 1 && !v.IsGraphOutput).Sum(v => v.Constant!.ByteCount);
+        var freed = node.Inputs.OfType<Value>().Where(v => eager || (v.Uses.Count == 1 && !v.IsGraphOutput)).Sum(v => v.Constant!.ByteCount);
         return bytes <= Math.Max(AlwaysSmall, freed);
     }
 
