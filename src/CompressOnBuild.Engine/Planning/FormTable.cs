@@ -14,6 +14,10 @@ public static class FormTable
 {
     // Names and nodes that a rewritten weight adds to the file, about.
     private const int NodeBytes = 90;
+    // A smaller table stays in the processor's cache, restored once at load (measured: the decoder loop of a grapheme-to-phoneme model).
+    private const long LeastTableBytes = 1 << 20;
+    // A smaller matrix is read in about the time that one more node takes.
+    private const long LeastMatrixElements = 32 << 10;
 
     /// <summary>The decision for <paramref name="site"/> when <paramref name="wanted"/> is asked for.</summary>
     /// <param name="site">The weight.</param>
@@ -49,7 +53,7 @@ public static class FormTable
             reasons.Add($"{site.OperatorName} has no fast dynamic form");
         }
         foreach (IEncoding encoding in new IEncoding[] { EncodingTable.GatherRows, EncodingTable.MatMulDequantize, EncodingTable.CastMul })
-            if (encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
+            if (!IsTooSmallFor(encoding, site) && encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
         return new(site.Name, WeightForm.None, null, 32, Join("no integer form of this operator is known", reasons), Codes.WeightHasNoForm);
     }
 
@@ -68,6 +72,11 @@ public static class FormTable
         return [.. decisions.Select(d => d.Encoding != EncodingTable.DynamicLstm.Id || complete.Contains(byName[d.Site].SingleNode!) ? d
             : Resolve(byName[d.Site], WeightForm.Weights, opset, observed: false, $"{d.Because} (not dynamic: the other matrix of its LSTM has another form)"))];
     }
+
+    // Both forms run more nodes than floats do, at every call: that pays where they save reading a large weight.
+    private static bool IsTooSmallFor(IEncoding encoding, Site site) =>
+        (encoding == EncodingTable.GatherRows && site.Tensor.ByteCount < LeastTableBytes)
+        || (encoding == EncodingTable.MatMulDequantize && site.Tensor.Count < LeastMatrixElements);
 
     /// <summary>Bytes of the weight after compression to <paramref name="bits"/>, scales and nodes included.</summary>
     public static long Bytes(Site site, int bits)
