@@ -59,18 +59,26 @@ public static class FormTable
 
     /// <summary>
     /// Makes decisions fit each other: an integer LSTM takes both of its matrices as integers or none, so one whose partner is left alone
-    /// or asked for otherwise gets the weights form instead.
+    /// or asked for otherwise gets the weights form instead. A matrix that serves several LSTMs binds them all.
     /// </summary>
-    /// <param name="decisions">One decision a site.</param>
-    /// <param name="sites">The sites, in any order.</param>
+    /// <param name="decisions">One decision a site, in the order of the sites.</param>
+    /// <param name="sites">The sites.</param>
     /// <param name="opset">Operator set of the prepared model.</param>
     public static IReadOnlyList<WeightDecision> Settle(IReadOnlyList<WeightDecision> decisions, IReadOnlyList<Site> sites, int opset)
     {
-        var byName = sites.ToDictionary(s => s.Name, StringComparer.Ordinal);
-        var complete = decisions.Where(d => d.Encoding == EncodingTable.DynamicLstm.Id).GroupBy(d => byName[d.Site].SingleNode!)
-            .Where(g => g.Count() == 2).Select(g => g.Key).ToHashSet();
-        return [.. decisions.Select(d => d.Encoding != EncodingTable.DynamicLstm.Id || complete.Contains(byName[d.Site].SingleNode!) ? d
-            : Resolve(byName[d.Site], WeightForm.Weights, opset, observed: false, $"{d.Because} (not dynamic: the other matrix of its LSTM has another form)"))];
+        var settled = decisions.ToArray();
+        for (var changed = true; changed;)
+        {
+            changed = false;
+            var follows = sites.Zip(settled).Where(p => p.Second.Encoding == EncodingTable.DynamicLstm.Id).Select(p => p.First.Weight).ToHashSet();
+            for (var i = 0; i < settled.Length; i++)
+            {
+                if (settled[i].Encoding != EncodingTable.DynamicLstm.Id || sites[i].Uses.All(u => follows.Contains(u.Node.Input(1)!) && follows.Contains(u.Node.Input(2)!))) continue;
+                settled[i] = Resolve(sites[i], WeightForm.Weights, opset, observed: false, $"{settled[i].Because} (not dynamic: the other matrix of its LSTM has another form)");
+                changed = true;
+            }
+        }
+        return settled;
     }
 
     // Both forms run more nodes than floats do, at every call: that pays where they save reading a large weight.

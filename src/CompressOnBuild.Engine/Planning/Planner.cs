@@ -73,24 +73,8 @@ public sealed class Planner
     }
 
     /// <summary>The decisions for a set of wanted forms, one for each site.</summary>
-    public IReadOnlyList<WeightDecision> Decide(IReadOnlyDictionary<string, (WeightForm Form, string Because)> wanted)
-    {
-        var decisions = Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because)).ToArray();
-        // An LSTM takes both weights as integers or none; a weight that serves several LSTMs binds them all.
-        for (var changed = true; changed;)
-        {
-            changed = false;
-            var follows = Sites.Zip(decisions).Where(p => p.Second.Encoding == EncodingTable.DynamicLstm.Id).Select(p => p.First.Weight).ToHashSet();
-            for (var i = 0; i < decisions.Length; i++)
-            {
-                if (decisions[i].Encoding != EncodingTable.DynamicLstm.Id) continue;
-                if (Sites[i].Uses.All(u => follows.Contains(u.Node.Input(1)!) && follows.Contains(u.Node.Input(2)!))) continue;
-                decisions[i] = Decide(Sites[i], WeightForm.Weights, decisions[i].Because);
-                changed = true;
-            }
-        }
-        return decisions;
-    }
+    public IReadOnlyList<WeightDecision> Decide(IReadOnlyDictionary<string, (WeightForm Form, string Because)> wanted) =>
+        FormTable.Settle([.. Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because))], Sites, opset);
 
     /// <summary>Finds the activations of a set of decisions and their parameters.</summary>
     public Plan Complete(IReadOnlyList<WeightDecision> decisions, bool join)
