@@ -1,3 +1,4 @@
+using CompressOnBuild.Calibration;
 using CompressOnBuild.Onnx;
 
 namespace CompressOnBuild.Placement;
@@ -36,13 +37,36 @@ public static class QdqRules
         : node.Input(0) is { } first ? [first] : [];
 
     /// <summary>
-    /// The activation that ONNX Runtime absorbs into the integer kernel of <paramref name="node"/>: a Relu or Clip that alone reads its
-    /// output. Then only the value behind it is quantized.
+    /// The activation that ONNX Runtime absorbs into the integer kernel of <paramref name="node"/>: a Relu, or a Clip with constant bounds
+    /// around 0, that alone reads its output. Then only the value behind it is quantized.
     /// </summary>
     public static Node? AbsorbedActivation(Node node)
     {
         if (node.Output(0) is not { Uses.Count: 1 } output || output.IsGraphOutput) return null;
         var next = output.Uses[0].Node;
-        return next.Graph == node.Graph && (next.Is("Relu") || (next.Is("Clip") && next.Input(0) == output)) ? next : null;
+        if (next.Graph != node.Graph) return null;
+        if (next.Is("Relu")) return next;
+        return next.Is("Clip") && next.Input(0) == output && Bound(next, 1) is <= 0 && Bound(next, 2) is >= 0 ? next : null;
+    }
+
+    /// <summary>
+    /// The parameters of the value behind <paramref name="activation"/> with which it is absorbed: ONNX Runtime drops a Clip only when
+    /// everything that the codes can say lies within its bounds. What is cut off is less than one step.
+    /// </summary>
+    public static QuantizationParameters Fit(Node? activation, QuantizationParameters parameters)
+    {
+        if (activation is null || !activation.Is("Clip") || Bound(activation, 1) is not { } low || Bound(activation, 2) is not { } high) return parameters;
+        var zero = parameters.ZeroPoint;
+        var scale = parameters.Scale;
+        if (zero < 255 && parameters.Max > high && high > 0) scale = Math.Min(scale, MathF.BitDecrement(high / (255 - zero)));
+        if (zero > 0 && parameters.Min < low && low < 0) scale = Math.Min(scale, MathF.BitDecrement(-low / zero));
+        return parameters with { Scale = scale };
+    }
+
+    // Infinite when it is left out, null when it is computed. Bounds are inputs since operator set 11; static forms need 13.
+    private static float? Bound(Node clip, int input)
+    {
+        if (clip.Input(input) is not { } value) return input == 1 ? float.NegativeInfinity : float.PositiveInfinity;
+        return value.Constant is { Count: 1, ElementType: ElementType.Float } bound ? bound.ToFloats()[0] : null;
     }
 }

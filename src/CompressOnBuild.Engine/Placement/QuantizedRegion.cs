@@ -45,7 +45,7 @@ public sealed class QuantizedRegion
             integers.Add(node);
             if (node.Is("Add") && QdqRules.AbsorbedActivation(node) is { } activation) absorbed.Add(activation);
         }
-        // Backwards: who has no integer reader leaves again.
+        // Backwards: who has no integer reader leaves again. (Nobody who stays loses an input by that: its producer has a reader.)
         for (var node = graph.Nodes.Last; node is not null; node = node.Previous)
         {
             if (!integers.Contains(node) || fixedNodes.Contains(node)) continue;
@@ -54,19 +54,6 @@ public sealed class QuantizedRegion
             if (value.Uses.Any(u => integers.Contains(u.Node))) continue;
             integers.Remove(node);
             if (activation is not null) absorbed.Remove(activation);
-        }
-        // A node whose input left the region would need a pair of its own: it leaves too, until nothing changes.
-        for (var changed = true; changed;)
-        {
-            changed = false;
-            foreach (var node in graph.Nodes)
-            {
-                if (!integers.Contains(node) || fixedNodes.Contains(node)) continue;
-                if (QdqRules.DataInputs(node).All(ComesQuantized)) continue;
-                integers.Remove(node);
-                if (QdqRules.AbsorbedActivation(node) is { } activation) absorbed.Remove(activation);
-                changed = true;
-            }
         }
     }
 

@@ -105,17 +105,8 @@ public sealed class Planner
 
     private bool IsObserved(Value? value) => value is not null && Statistics!.TryGet(value.Name, out var seen) && seen is { Count: > 0, NonFinite: 0, ElementType: ElementType.Float };
 
-    private QuantizationParameters Parameters(QuantizedValue value, ValueStatistics seen)
-    {
-        var range = RangeEstimator.Estimate(seen, recipe.Calibration);
-        var parameters = range.ToUInt8();
-        // The runtime drops a Clip only when the quantized range lies within its bounds; else the kernel before it is not fused.
-        if (value.Activation is { OpType: "Clip" } clip && Upper(clip) is { } upper && parameters.Max > upper)
-            parameters = parameters with { Scale = MathF.BitDecrement((float)(upper / (255 - parameters.ZeroPoint))) };
-        return parameters;
-    }
-
-    private static float? Upper(Node clip) => clip.Input(2)?.Constant is { Count: 1 } bound ? bound.ToFloats()[0] : clip.Attribute("max")?.Proto.F;
+    private QuantizationParameters Parameters(QuantizedValue value, ValueStatistics seen) =>
+        QdqRules.Fit(value.Activation, RangeEstimator.Estimate(seen, recipe.Calibration).ToUInt8());
 
     internal static string Word(WeightForm form) => form switch
     {

@@ -85,7 +85,10 @@ internal sealed class EncodedCase
             .Where(v => v.Second.ElementType == ElementType.Float).ToDictionary(v => v.First, v => Range(v.Second));
         var integers = SiteFinder.Find(model).Where(s => EncodingTable.Static.Refuses(s, model.Opset()) is null).SelectMany(s => s.Uses.Select(u => u.Node)).ToHashSet();
         foreach (var value in QuantizedRegion.Find(model.Graph, integers).Values)
-            if (value.Source is { } source) found[value.Value.Name] = found[source.Name];
+        {
+            var fitted = QdqRules.Fit(value.Activation, new(found[value.Value.Name].Scale, found[value.Value.Name].Zero));
+            found[value.Value.Name] = value.Source is { } source ? found[source.Name] : (fitted.Scale, fitted.ZeroPoint);
+        }
         return found;
     }
 

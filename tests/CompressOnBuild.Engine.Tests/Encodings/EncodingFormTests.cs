@@ -32,14 +32,18 @@ public class EncodingFormTests
     }
 
     [TestMethod]
-    [DataRow("Relu"), DataRow("Clip")]
-    public void AnActivationBehindAConvolutionIsAbsorbed(string activation)
+    [DataRow("Relu", 0f, 0f), DataRow("Clip", 0f, 1.7f), DataRow("Clip", -1f, 1f), DataRow("Clip", -0.3f, 0.9f), DataRow("Clip", -1f, 0f)]
+    public void AnActivationBehindAConvolutionIsAbsorbed(string activation, float low, float high)
     {
-        var model = new ModelBuilder().Input("x", 1, 4, 8, 8).Output("y", 1, 8, 6, 6).Weight("w", 1, 1, 8, 4, 3, 3).Weight("b", 2, 1, 8)
-            .Initializer("zero", Tensor.Scalar(0f)).Initializer("six", Tensor.Scalar(6f))
-            .Node("Conv", ["x", "w", "b"], ["c"]).Node(activation, activation == "Clip" ? ["c", "zero", "six"] : ["c"], ["y"]).Build();
-        CollectionAssert.AreEqual(new[] { "QuantizeLinear", "QLinearConv", "DequantizeLinear" }, Static(model));
+        CollectionAssert.AreEqual(new[] { "QuantizeLinear", "QLinearConv", "DequantizeLinear" }, Static(Activation(activation, low, high)));
     }
+
+    [TestMethod]
+    public void AClipThatKeepsZeroOutStaysBehindTheIntegerConvolution() =>
+        CollectionAssert.AreEqual(new[] { "QuantizeLinear", "QLinearConv", "DequantizeLinear", "Clip" }, Static(Activation("Clip", 0.5f, 1)));
+
+    private static Model Activation(string activation, float low, float high) => new ModelBuilder().Input("x", 1, 4, 8, 8).Output("y", 1, 8, 6, 6).Weight("w", 1, 1, 8, 4, 3, 3).Weight("b", 2, 1, 8)
+        .Initializer("low", Tensor.Scalar(low)).Initializer("high", Tensor.Scalar(high)).Node("Conv", ["x", "w", "b"], ["c"]).Node(activation, activation == "Clip" ? ["c", "low", "high"] : ["c"], ["y"]).Build();
 
     [TestMethod]
     public void AResidualChainStaysInIntegers()
