@@ -30,9 +30,10 @@ switch (args.FirstOrDefault())
         return 2;
 }
 
-int Pack(string version, string output)
+int Pack(string version, string output, bool tool = true)
 {
-    foreach (string project in (string[])["src/CompressOnBuild", "src/CompressOnBuild.Worker"])
+    string[] projects = tool ? ["src/CompressOnBuild", "src/CompressOnBuild.Worker"] : ["src/CompressOnBuild"];
+    foreach (string project in projects)
     {
         string[] versionArgument = version.Length > 0 ? [$"-p:Version={version}"] : [];
         if (Run("dotnet", ["pack", project, "-c", "Release", "-o", output, "-v", "q", "-nologo", .. versionArgument]) is not 0 and var exit)
@@ -49,7 +50,7 @@ int Demo()
     string version = "1.0.0-demo." + DateTime.UtcNow.Ticks.ToString(CultureInfo.InvariantCulture);
     if (Directory.Exists(folder))
         Directory.Delete(folder, recursive: true);
-    if (Pack(version, feed) is not 0 and var packed)
+    if (Pack(version, feed, tool: false) is not 0 and var packed)
         return packed;
     string source = Path.Combine(root, "testassets", "projects", "demo"), project = Path.Combine(folder, "app");
     foreach (string file in Directory.EnumerateFiles(source, "*", SearchOption.AllDirectories))
