@@ -1,8 +1,11 @@
 using System.CommandLine;
+using CompressOnBuild.Benchmarks;
 using CompressOnBuild.Benchmarks.Zoo;
 
 var root = new RootCommand("Measures the product: what it makes of real models, and what it costs a build.")
 {
     ZooCommand.Create(),
+    BuildCommand.Create(),
+    DeterminismCommand.Create(),
 };
 return root.Parse(args).Invoke();
