@@ -16,6 +16,8 @@ public sealed record CompressionRequest
     public required string Model { get; init; }
     /// <summary>The folder that gets the model and its reports.</summary>
     public required string Output { get; init; }
+    /// <summary>Where the reports of an attempt go that the gate refused.</summary>
+    public string FailedOutput => Path.Combine(Output, "failed");
     /// <summary>File name without extension of the compressed model and name in the reports.</summary>
     public required string Name { get; init; }
     /// <summary>A preset's name or the path of a recipe file.</summary>

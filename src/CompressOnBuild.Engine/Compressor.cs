@@ -57,6 +57,7 @@ public sealed class Compressor
     {
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
         var recipe = Recipe.Load(request.Recipe);
+        OutputFolder.Prepare(request);
 
         log.Stage("loading");
         original = OnnxReader.Load(request.Model);
@@ -90,7 +91,7 @@ public sealed class Compressor
         var verdict = Gate.Judge(request, new GateInput(measurements.Metrics, facts, compressedFacts, measurements.Latency, changes));
         foreach (var warning in verdict.Warnings) Warn(warning);
 
-        var folder = verdict.Errors.Count == 0 ? request.Output : Path.Combine(request.Output, "failed");
+        var folder = verdict.Errors.Count == 0 ? request.Output : request.FailedOutput;
         var path = Path.Combine(folder, request.Name + ".onnx");
         var result = new CompressionResult
         {
@@ -120,9 +121,14 @@ public sealed class Compressor
             InputFiles = inputFiles,
             InputFolders = data is null ? [] : [.. data.Folders],
         };
-        OutputFile.Write(path, stream => stream.Write(bytes));
-        ReportWriter.Write(result, folder);
+        using (var batch = new OutputBatch())
+        {
+            batch.Add(path, stream => stream.Write(bytes));
+            ReportWriter.Add(batch, result, folder);
+            batch.Commit();
+        }
         if (verdict.Errors.Count > 0) throw new GateException(verdict.Errors, result);
+        OutputFolder.RemoveFailed(request);
         return result;
     }
 

@@ -48,8 +48,6 @@ internal abstract class ConsoleLog : ICompressionLog, IDisposable
 
     public void Warning(Diagnostic diagnostic)
     {
-        // The engine logs a warning at once and lists it in its result.
-        if (diagnostics.Contains(diagnostic)) return;
         diagnostics.Add(diagnostic);
         Tell(diagnostic);
     }

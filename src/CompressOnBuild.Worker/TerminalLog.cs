@@ -26,9 +26,17 @@ internal sealed class TerminalLog(TextWriter output, TextWriter error) : Console
         finally
         {
             live = null;
-            foreach (var diagnostic in held) error.WriteLine(Canonical(diagnostic));
-            held.Clear();
+            Release();
         }
+    }
+
+    // After a hard stop nothing comes back to During.
+    public override void Finish(int exitCode, CompressionResult? result) => Release();
+
+    private void Release()
+    {
+        foreach (var diagnostic in held) error.WriteLine(Canonical(diagnostic));
+        held.Clear();
     }
 
     public override void Stage(string text)

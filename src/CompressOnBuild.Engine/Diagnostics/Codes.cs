@@ -105,6 +105,7 @@ public static class Codes
 
     // 5xxx: output
     public const string OutputNotWritable = "COB5001";
+    public const string OutputIsInput = "COB5002";
 
     // 9xxx: bugs
     public const string Bug = "COB9001";

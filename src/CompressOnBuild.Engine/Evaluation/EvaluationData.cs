@@ -22,7 +22,7 @@ public sealed class EvaluationData : IDisposable
     public int Output { get; }
     public IEnumerable<string> Files => datasets.SelectMany(d => d.Files).Distinct(StringComparer.Ordinal);
     public IEnumerable<string> Folders => datasets.SelectMany(d => d.Folders).Distinct(StringComparer.Ordinal);
-    public IEnumerable<Diagnostic> Warnings => datasets.SelectMany(d => d.Warnings).Concat(Splits.Warnings);
+    public IEnumerable<Diagnostic> Warnings => datasets.SelectMany(d => d.Warnings).Concat(Splits.Warnings).Distinct();
 
     /// <summary>Opens what the request names; null when it names no data, which only a request without limits may do.</summary>
     /// <exception cref="CompressionException">COB11xx for data that cannot be used, COB4005 for a limit without data.</exception>

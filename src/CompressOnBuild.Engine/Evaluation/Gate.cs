@@ -30,7 +30,7 @@ public static class Gate
             var limit = primary.Limit ?? DefaultMaxAccuracyDrop;
             verdict = JudgeDrop(primary, limit);
             if (verdict == Verdict.Fail)
-                Error(Codes.AccuracyDropped, $"{primary.Name} {(primary.Compressed < primary.Original ? "fell" : "rose")} from {N(primary.Original)} to {N(primary.Compressed)} (drop {N(primary.Drop)}{Interval(primary)}, limit {N(limit)}) on {primary.Samples} samples that no search has seen. The last good output was left in place. Look at report.md and report.html, give more calibration data, use Recipe=\"auto\", or raise MaxAccuracyDrop if the loss is acceptable.");
+                Error(Codes.AccuracyDropped, $"{primary.Name} {(primary.Compressed < primary.Original ? "fell" : "rose")} from {N(primary.Original)} to {N(primary.Compressed)} (drop {N(primary.Drop)}{Interval(primary)}, limit {N(limit)}) on {primary.Samples} samples that no search has seen. Give more calibration data, use Recipe=\"auto\", or raise MaxAccuracyDrop if the loss is acceptable.");
             else if (verdict == Verdict.Inconclusive)
             {
                 var text = $"the drop of {primary.Name} is {N(primary.Drop)} ({Interval(primary).TrimStart(',', ' ')}, limit {N(limit)}) on {primary.Samples} samples: {Needed(primary, limit)}. Give more evaluation data, or a limit further away from the drop.";
@@ -49,7 +49,7 @@ public static class Gate
         {
             var most = size.Bytes ?? (long)(size.Share!.Value * input.Original.Bytes);
             if (input.Compressed.ShippedBytes > most)
-                Error(Codes.TooLarge, $"the compressed model has {input.Compressed.ShippedBytes} bytes ({N(100.0 * input.Compressed.ShippedBytes / input.Original.Bytes)} % of the original), the limit is {most} bytes. The report lists the bytes of each layer. Raise MaxSize, or use a recipe that compresses more.");
+                Error(Codes.TooLarge, $"the compressed model has {input.Compressed.ShippedBytes} bytes ({N(100.0 * input.Compressed.ShippedBytes / input.Original.Bytes)} % of the original), the limit is {most} bytes. Raise MaxSize, or use a recipe that compresses more.");
         }
         if (request.MaxLatency is { } share && input.Latency is { } latency && 1 / latency.SpeedupMedian > share)
             Error(Codes.TooSlow, $"one run takes {N(100 / latency.SpeedupMedian)} % of the original's time ({N(latency.OriginalMs)} ms to {N(latency.CompressedMs)} ms, one thread), the limit is {N(100 * share)} %. Use Goal=\"speed\", raise MaxLatency, or measure on a quiet machine.");
@@ -60,7 +60,7 @@ public static class Gate
         if (errors.Count > 0) verdict = Verdict.Fail;
         return new GateResult(verdict, errors, warnings);
 
-        void Error(string code, string text) => errors.Add(new Diagnostic(Severity.Error, code, text, request.Model));
+        void Error(string code, string text) => errors.Add(new Diagnostic(Severity.Error, code, $"{text} The reports of this attempt are in '{request.FailedOutput}'; the last good output was left in place.", request.Model));
     }
 
     /// <summary>Pass, fail or inconclusive by the interval; by the point where there is none (a single sample).</summary>

@@ -17,6 +17,8 @@ public static class OnnxReader
     /// <exception cref="CompressionException">COB1001 to COB1012.</exception>
     public static Model Load(string path)
     {
+        if (Directory.Exists(path))
+            throw new CompressionException(Codes.ModelNotFound, "the model is a folder. Give the path of an .onnx file in it.", path);
         if (!System.IO.File.Exists(path))
             throw new CompressionException(Codes.ModelNotFound, $"the model '{path}' does not exist. Give the path of an .onnx file, relative to the project.", path);
         // The length of what a link points to, not of the link.

@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace CompressOnBuild.Reporting;
 
 /// <summary>Leaves the reports of one result in its output folder.</summary>
@@ -11,17 +13,24 @@ public static class ReportWriter
     /// <summary>The files that <see cref="Write"/> leaves.</summary>
     public static IReadOnlyList<string> Files { get; } = [Json, Measurements, Markdown, Html];
 
-    /// <summary>Writes all four; each file is replaced as a whole.</summary>
+    /// <summary>Writes all four; they replace the old ones together.</summary>
     /// <exception cref="Diagnostics.CompressionException">COB5001: the folder cannot be written.</exception>
     public static void Write(CompressionResult result, string folder)
     {
+        using var batch = new OutputBatch();
+        Add(batch, result, folder);
+        batch.Commit();
+    }
+
+    /// <summary>Adds all four to files that are replaced together.</summary>
+    /// <exception cref="Diagnostics.CompressionException">COB5001: the folder cannot be written.</exception>
+    public static void Add(OutputBatch batch, CompressionResult result, string folder)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(result);
-        // Everything is made before anything is replaced.
-        var (json, measurements) = (ReportJson.Write(result), MeasurementsJson.Write(result));
-        var (markdown, html) = (MarkdownReport.Write(result), HtmlReport.Write(result));
-        OutputFile.Write(Path.Combine(folder, Json), s => s.Write(json));
-        OutputFile.Write(Path.Combine(folder, Measurements), s => s.Write(measurements));
-        OutputFile.WriteText(Path.Combine(folder, Markdown), markdown);
-        OutputFile.WriteText(Path.Combine(folder, Html), html);
+        batch.Add(Path.Combine(folder, Json), s => s.Write(ReportJson.Write(result)));
+        batch.Add(Path.Combine(folder, Measurements), s => s.Write(MeasurementsJson.Write(result)));
+        batch.Add(Path.Combine(folder, Markdown), s => s.Write(Encoding.UTF8.GetBytes(MarkdownReport.Write(result))));
+        batch.Add(Path.Combine(folder, Html), s => s.Write(Encoding.UTF8.GetBytes(HtmlReport.Write(result))));
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Evaluation;
 using CompressOnBuild.Reporting;
 
 namespace CompressOnBuild.Worker.Commands;
@@ -43,14 +44,25 @@ internal sealed class CompressCommand(TextWriter output, TextWriter error,
             log.Finish(ExitCode.Error, null);
             return ExitCode.Error;
         }
+        // Other threads are inside the runtime and do not come back: say why, and go.
+        Compressor.OnBreach = breach =>
+        {
+            log.Error(breach.Diagnostic);
+            log.Finish(ExitCode.Error, null);
+            HardExit.Now(ExitCode.Error);
+        };
         var exitCode = ExitCode.Success;
         CompressionResult? result = null;
         try
         {
             result = log.During($"compressing {Path.GetFileName(request.Model)}", () => compress(request, log, interruption.Token));
-            foreach (var warning in result.Warnings) log.Warning(warning);
             DependencyFile.Write(result, request.Output, response?.Sha256);
             log.Summary(SummaryLine.Format(result));
+        }
+        catch (GateException e)
+        {
+            foreach (var broken in e.Errors) log.Error(broken);
+            (exitCode, result) = (ExitCode.Error, e.Result);
         }
         catch (Exception e)
         {

@@ -25,16 +25,22 @@ internal sealed class RequestOptions
     private readonly Option<string> maxLatency = Text("max-latency", "Largest latency as a share of the original's: 80%.");
     private readonly Option<string> seed = Text("seed", "Seed of everything that draws [default: 1].");
     private readonly Option<string> threads = Text("threads", "Threads to use; never changes the result [default: all processors].");
+    private readonly Option<string> runTimeout = Text("run-timeout", "Longest single run of the model, in seconds [default: 1800].");
     private readonly Option<bool> strict = new("--strict") { Description = "An inconclusive or unmeasured verdict fails." };
 
     /// <summary>In the order of the help.</summary>
-    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxSize, maxLatency, seed, outputFolder, name, threads, strict];
+    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, strict];
 
     /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used.</summary>
     public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model)
     {
         var errors = new List<Diagnostic>();
         var read = new OptionValues(errors);
+        if (model.Length == 0)
+        {
+            errors.Add(new Diagnostic(Severity.Error, Codes.ModelNotFound, "the model's path is empty. Give the path of an .onnx file."));
+            model = "model.onnx"; // only so that the other options are read too
+        }
         var chosenName = parsed.GetValue(name) ?? Path.GetFileNameWithoutExtension(model);
         read.Name(chosenName);
         var chosenRecipe = parsed.GetValue(recipe) ?? "auto";
@@ -60,6 +66,7 @@ internal sealed class RequestOptions
             MaxLatency = read.Share(maxLatency.Name, parsed.GetValue(maxLatency)),
             Seed = read.Whole(seed.Name, parsed.GetValue(seed), 1, 0, int.MaxValue),
             Threads = read.Whole(threads.Name, parsed.GetValue(threads), 0, 0, 1024),
+            RunTimeout = read.Number(runTimeout.Name, parsed.GetValue(runTimeout), "seconds above 0, up to 86400", v => v is > 0 and <= 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             Strict = parsed.GetValue(strict),
         }, errors);
     }
