@@ -27,6 +27,8 @@ public sealed record CompressionResult
     public IReadOnlyList<string> OutputNames { get; init; } = [];
     /// <summary>Every file that was read (model, external data, data sets, recipe, preprocessing), hashed before it was used.</summary>
     public IReadOnlyList<InputFile> InputFiles { get; init; } = [];
+    /// <summary>Files that were looked for and not there: one that appears makes the result stale. Absolute paths.</summary>
+    public IReadOnlyList<string> AbsentFiles { get; init; } = [];
     /// <summary>Data folders whose listing matters: a file that appears there makes the result stale. Absolute paths.</summary>
     public IReadOnlyList<string> InputFolders { get; init; } = [];
 }

@@ -119,6 +119,7 @@ public sealed class Compressor
             InputNames = [.. session.Inputs.Select(p => p.Name)],
             OutputNames = [.. session.Outputs.Select(p => p.Name)],
             InputFiles = inputFiles,
+            AbsentFiles = data is null ? [] : [.. data.Absent],
             InputFolders = data is null ? [] : [.. data.Folders],
         };
         using (var batch = new OutputBatch())

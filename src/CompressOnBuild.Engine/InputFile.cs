@@ -13,9 +13,11 @@ public sealed record InputFile(string Path, string Sha256, long Size, long Modif
     public static InputFile Of(string path)
     {
         var full = System.IO.Path.GetFullPath(path);
-        var info = new FileInfo(full);
-        var ticks = info.LastWriteTimeUtc.Ticks;
+        var ticks = File.GetLastWriteTimeUtc(Target(full)).Ticks;
         using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
         return new InputFile(full, Convert.ToHexStringLower(SHA256.HashData(stream)), stream.Length, ticks);
     }
+
+    // The system tells a link's own time; what was read is the file behind it.
+    private static string Target(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
 }

@@ -17,7 +17,7 @@ namespace CompressOnBuild.Tasks;
 /// absent &lt;path&gt;                                       a file that was looked for and was not there
 /// out &lt;sha256&gt; &lt;size&gt; &lt;mtime, UTC ticks&gt; &lt;path&gt;  a file that was written
 /// </code>
-/// Paths are absolute, as they are. Entries of a folder whose name starts with a dot, <c>Thumbs.db</c> and
+/// Paths are absolute and escaped like the fields of <see cref="WorkerLine"/>. Entries of a folder whose name starts with a dot, <c>Thumbs.db</c> and
 /// <c>desktop.ini</c> do not count. Size and time decide that nothing changed; where the time differs, content decides.
 /// </summary>
 internal static class InputsFile
@@ -26,6 +26,7 @@ internal static class InputsFile
     private const string Header = "cob-inputs 1 ";
     /// <summary>A folder tree deeper than this is a loop of links.</summary>
     private const int MaxDepth = 32;
+    private static readonly System.Reflection.MethodInfo? s_resolveLink = typeof(FileSystemInfo).GetMethod("ResolveLinkTarget", [typeof(bool)]);
 
     /// <summary>
     /// Null when nothing changed that the result in <paramref name="folder"/> depends on, the request aside; else why not. New times of unchanged files are written back, so that the next check need not read them.
@@ -82,15 +83,15 @@ internal static class InputsFile
             }
             else if (string.CompareOrdinal(text, start, "dir ", 0, 4) == 0)
             {
-                folders.Add(text.Substring(start + 4, end - start - 4));
+                folders.Add(WorkerLine.Unescape(text.Substring(start + 4, end - start - 4)));
             }
             else if (string.CompareOrdinal(text, start, "name ", 0, 5) == 0)
             {
-                listed.Add(text.Substring(start + 5, end - start - 5));
+                listed.Add(WorkerLine.Unescape(text.Substring(start + 5, end - start - 5)));
             }
             else if (string.CompareOrdinal(text, start, "absent ", 0, 7) == 0)
             {
-                string path = text.Substring(start + 7, end - start - 7);
+                string path = WorkerLine.Unescape(text.Substring(start + 7, end - start - 7));
                 if (File.Exists(path))
                     return $"'{LogText.Clean(path)}' is new";
             }
@@ -134,19 +135,38 @@ internal static class InputsFile
             throw new FormatException("not the form of an input: " + line);
         long size = long.Parse(line.Substring(hashEnd + 1, sizeEnd - hashEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture);
         long time = long.Parse(line.Substring(sizeEnd + 1, timeEnd - sizeEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture);
-        path = line.Substring(timeEnd + 1);
+        path = WorkerLine.Unescape(line.Substring(timeEnd + 1));
         newLine = null;
-        var info = new FileInfo(path);
+        string hash = line.Substring(0, hashEnd);
+        if (BehindLink(new FileInfo(path)) is not { } info)
+            return string.Equals(HashFile(path), hash, StringComparison.OrdinalIgnoreCase) ? null : $"'{LogText.Clean(path)}' changed";
         if (!info.Exists)
             return $"'{LogText.Clean(path)}' is gone";
         long found = info.LastWriteTimeUtc.Ticks;
         if (info.Length == size && found == time)
             return null;
-        string hash = line.Substring(0, hashEnd);
         if (info.Length != size || !string.Equals(HashFile(path), hash, StringComparison.OrdinalIgnoreCase))
             return output ? $"its output '{LogText.Clean(path)}' was changed by someone else" : $"'{LogText.Clean(path)}' changed";
         newLine = string.Concat(hash, " ", size.ToString(CultureInfo.InvariantCulture), " ") + found.ToString(CultureInfo.InvariantCulture) + line.Substring(timeEnd);
         return null;
+    }
+
+    /// <summary>
+    /// The file that a link leads to: size and time of the link itself say nothing about what is read. Only newer frameworks than the one this
+    /// is compiled for can ask; null where the build runs on an older one.
+    /// </summary>
+    private static FileInfo? BehindLink(FileInfo file)
+    {
+        if (!file.Exists || (file.Attributes & FileAttributes.ReparsePoint) == 0)
+            return file;
+        try
+        {
+            return s_resolveLink?.Invoke(file, [true]) as FileInfo;
+        }
+        catch (System.Reflection.TargetInvocationException)
+        {
+            return null; // links in a circle: reading says what is wrong
+        }
     }
 
     private static string? NewFileIn(DirectoryInfo folder, HashSet<string> listed, int depth)

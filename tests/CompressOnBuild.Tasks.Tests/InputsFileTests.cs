@@ -78,6 +78,31 @@ public sealed class InputsFileTests : IDisposable
     }
 
     [TestMethod]
+    public void ALinkCountsAsTheFileBehindIt()
+    {
+        var real = _folder.Write("store/m.onnx", "a model");
+        var link = _folder["m.onnx"];
+        try { File.CreateSymbolicLink(link, real); }
+        catch (IOException) { return; } // Windows asks for a right of its own
+        var line = Line(real).Replace(real, link, StringComparison.Ordinal);
+        Assert.IsNull(Check(line));
+        File.WriteAllText(real, "b model");
+        File.SetLastWriteTimeUtc(real, new DateTime(2001, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+        Assert.AreEqual($"'{link}' changed", Check(line));
+        File.Delete(real);
+        Assert.AreEqual($"'{link}' is gone", Check(line));
+    }
+
+    [TestMethod]
+    public void PathsWithBackslashesAndLineBreaksAreOneField()
+    {
+        if (OperatingSystem.IsWindows()) return;
+        var odd = _folder.Write("data/a\\b\nc.png", "x");
+        var list = Line(odd).Replace(odd, odd.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal), StringComparison.Ordinal) + $"dir {_folder["data"]}\n";
+        Assert.IsNull(Check(list));
+    }
+
+    [TestMethod]
     public void ThousandFilesAreCheap()
     {
         var list = "";

@@ -47,6 +47,8 @@ public sealed record EvaluationConfiguration
     public Decoding Decoding { get; init; } = new();
     /// <summary>Absolute paths of the files this came from.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
+    /// <summary>Absolute paths that were looked at first and did not exist.</summary>
+    public IReadOnlyList<string> Absent { get; init; } = [];
 
     private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass"];
     private static readonly Dictionary<string, Decode> Decodes = new(StringComparer.Ordinal)
@@ -57,9 +59,9 @@ public sealed record EvaluationConfiguration
     /// <summary>The first file of <paramref name="candidates"/> that exists, parsed; defaults if none exists.</summary>
     public static EvaluationConfiguration Find(params ReadOnlySpan<string> candidates)
     {
-        foreach (var path in candidates)
-            if (File.Exists(path)) return Load(path);
-        return new();
+        for (var i = 0; i < candidates.Length; i++)
+            if (File.Exists(candidates[i])) return Load(candidates[i]) with { Absent = candidates[..i].ToArray() };
+        return new() { Absent = candidates.ToArray() };
     }
 
     /// <exception cref="CompressionException">Not JSON, an unknown key, or a value out of range: with line and column.</exception>

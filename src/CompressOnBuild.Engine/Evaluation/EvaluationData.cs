@@ -21,6 +21,7 @@ public sealed class EvaluationData : IDisposable
     /// <summary>Index of the model output that is scored.</summary>
     public int Output { get; }
     public IEnumerable<string> Files => datasets.SelectMany(d => d.Files).Distinct(StringComparer.Ordinal);
+    public IEnumerable<string> Absent => datasets.SelectMany(d => d.Absent).Select(Path.GetFullPath).Distinct(StringComparer.Ordinal);
     public IEnumerable<string> Folders => datasets.SelectMany(d => d.Folders).Distinct(StringComparer.Ordinal);
     public IEnumerable<Diagnostic> Warnings => datasets.SelectMany(d => d.Warnings).Concat(Splits.Warnings).Distinct();
 

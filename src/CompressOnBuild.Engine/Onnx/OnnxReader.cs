@@ -20,7 +20,7 @@ public static class OnnxReader
         if (Directory.Exists(path))
             throw new CompressionException(Codes.ModelNotFound, "the model is a folder. Give the path of an .onnx file in it.", path);
         if (!System.IO.File.Exists(path))
-            throw new CompressionException(Codes.ModelNotFound, $"the model '{path}' does not exist. Give the path of an .onnx file, relative to the project.", path);
+            throw new CompressionException(Codes.ModelNotFound, "the model does not exist. Give the path of an .onnx file, relative to the project.", path);
         // The length of what a link points to, not of the link.
         long length;
         try { using var stream = System.IO.File.OpenRead(path); length = stream.Length; }
@@ -139,6 +139,8 @@ public static class OnnxReader
 
             Value Define(string name, string what, ValueInfoProto? info)
             {
+                if (name.Contains('\0'))
+                    throw new CompressionException(Codes.NotAnOnnxModel, $"the name '{name}' ({what}) holds a zero character, at which ONNX Runtime cuts names. Valid are names of visible characters. Export the model again.", file);
                 var value = new Value(graph, name) { Info = info };
                 if (name.Length > 0 && !scope.TryAdd(value)) throw Duplicate(name, what);
                 model.Claim(name);

@@ -14,8 +14,8 @@ public static class DependencyFile
 
     /// <summary>
     /// Writes both files into <paramref name="folder"/>. <paramref name="requestSha256"/>: hash of the response file's bytes, null when there
-    /// was none. Lines of inputs.txt: <c>cob-inputs 1 HASH|none</c>, <c>SHA256 SIZE TICKS PATH</c> per file read, <c>dir PATH</c> per data
-    /// folder, <c>name PATH</c> per file in such a folder that was not read, <c>out SHA256 SIZE TICKS PATH</c> per file left. Paths are escaped.
+    /// was none. Lines of inputs.txt: <c>cob-inputs 1 HASH|none</c>, <c>SHA256 SIZE TICKS PATH</c> per file read, <c>absent PATH</c> per file
+    /// that was looked for in vain, <c>dir PATH</c> per data folder, <c>name PATH</c> per file in such a folder that was not read, <c>out SHA256 SIZE TICKS PATH</c> per file left. Paths are escaped.
     /// </summary>
     public static void Write(CompressionResult result, string folder, string? requestSha256)
     {
@@ -28,6 +28,7 @@ public static class DependencyFile
         string[] expected = [result.OutputModel, result.OutputModel + ".data", .. ReportWriter.Files.Append(Accessor).Select(name => Path.Combine(folder, name))];
         var left = expected.Where(File.Exists).ToList();
         var listed = result.InputFiles.Select(f => f.Path).Concat(left).ToHashSet(StringComparer.Ordinal);
+        foreach (var path in result.AbsentFiles.Distinct().Order(StringComparer.Ordinal)) text.Append("absent ").Append(Escape(path)).Append('\n');
         foreach (var directory in result.InputFolders.Distinct().Order(StringComparer.Ordinal))
         {
             text.Append("dir ").Append(Escape(directory)).Append('\n');

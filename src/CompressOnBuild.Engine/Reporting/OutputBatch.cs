@@ -83,10 +83,11 @@ public sealed partial class OutputBatch : IDisposable
     private static void Guarded(string path, Action act)
     {
         try { act(); }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        // The last is what .NET makes of a file that is larger than the file system or a quota takes.
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             throw new CompressionException(Codes.OutputNotWritable,
-                $"the output cannot be written: {e.Message} Check the free space and the permissions of the folder, and close programs that show the file.", path, inner: e);
+                $"the output cannot be written: {e.Message.Split(" (Parameter", 2)[0]} Check the free space and the permissions of the folder, and close programs that show the file.", path, inner: e);
         }
     }
 

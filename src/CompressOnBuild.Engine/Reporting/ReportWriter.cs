@@ -28,9 +28,8 @@ public static class ReportWriter
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(result);
-        batch.Add(Path.Combine(folder, Json), s => s.Write(ReportJson.Write(result)));
-        batch.Add(Path.Combine(folder, Measurements), s => s.Write(MeasurementsJson.Write(result)));
-        batch.Add(Path.Combine(folder, Markdown), s => s.Write(Encoding.UTF8.GetBytes(MarkdownReport.Write(result))));
-        batch.Add(Path.Combine(folder, Html), s => s.Write(Encoding.UTF8.GetBytes(HtmlReport.Write(result))));
+        foreach (var (name, bytes) in new[] { (Json, ReportJson.Write(result)), (Measurements, MeasurementsJson.Write(result)),
+            (Markdown, Encoding.UTF8.GetBytes(MarkdownReport.Write(result))), (Html, Encoding.UTF8.GetBytes(HtmlReport.Write(result))) })
+            batch.Add(Path.Combine(folder, name), stream => stream.Write(bytes));
     }
 }

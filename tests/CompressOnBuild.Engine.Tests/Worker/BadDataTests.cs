@@ -79,7 +79,7 @@ public sealed class BadDataTests : BadInput
         Folder.Write("pictures/labels.csv", "file,label\na.png,1\n");
         var model = Save(Pictures());
         Refused("COB1116", model, "--evaluation-data", Folder["pictures"]);
-        StringAssert.Contains(Refused("COB1117", model, "--evaluation-data", Folder["pictures"], "--preprocessing", Folder.Write("p.json", "{\n \"size\": { \"height\": 0, \"width\": 8 }\n}")), "p.json(2,23)");
+        StringAssert.Contains(Refused("COB1117", model, "--evaluation-data", Folder["pictures"], "--preprocessing", Folder.Write("p.json", "{\n \"size\": { \"height\": 0, \"width\": 8 }\n}")), "p.json(2,22)");
     }
 
     [TestMethod]
@@ -91,7 +91,7 @@ public sealed class BadDataTests : BadInput
         Folder.Write("evaluation.json", """{ "alphabet": "../../etc/passwd" }""");
         Refused("COB1118", model, "--evaluation-data", data);
         Folder.Write("evaluation.json", """{ "output": "nope" }""");
-        StringAssert.Contains(Refused("COB1118", model, "--evaluation-data", data), "The model's outputs are 'y'");
+        StringAssert.Contains(Refused("COB1118", model, "--evaluation-data", data), "Its outputs are 'y'");
     }
 
     [TestMethod]
@@ -105,7 +105,7 @@ public sealed class BadDataTests : BadInput
     }
 
     [TestMethod]
-    public void TooFewSamples() => Refused("COB1125", Save(Layer()), "--evaluation-data", SaveData(samples: 2));
+    public void NoSamples() => Refused("COB1105", Save(Layer()), "--evaluation-data", SaveData(samples: 0));
 
     [TestMethod]
     public void WrongTestDataSets()

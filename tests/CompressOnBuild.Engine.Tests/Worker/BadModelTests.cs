@@ -11,10 +11,12 @@ public sealed class BadModelTests : BadInput
     [TestMethod]
     public void MissingFileFolderAndEmptyPath()
     {
-        StringAssert.Contains(Refused("COB1001", Folder["none.onnx"]), "none.onnx' does not exist");
+        StringAssert.Contains(Refused("COB1001", Folder["none.onnx"]), "none.onnx: error COB1001: the model does not exist");
         StringAssert.Contains(Refused("COB1001", Folder.Path), "the model is a folder");
         StringAssert.Contains(Refused("COB1001", ""), "the model's path is empty");
-        StringAssert.Contains(Refused("COB1001", Folder[new string('m', 180) + "/" + string.Concat(Enumerable.Repeat(new string('d', 200) + "/", 40)) + "m.onnx"]), "does not exist");
+        StringAssert.Contains(Refused("COB1001", Folder[new string('m', 300) + ".onnx"], "--name", "m"), "does not exist");
+        Refused("COB0035", Folder[new string('m', 300) + ".onnx"]);
+        Refused("COB1001", Folder[string.Concat(Enumerable.Repeat(new string('d', 200) + "/", 40)) + "m.onnx"]);
     }
 
     [TestMethod]
@@ -36,6 +38,10 @@ public sealed class BadModelTests : BadInput
         Refused("COB1003", Folder.Write("page.onnx", "<!DOCTYPE html><html>Not found</html>"));
         StringAssert.Contains(Refused("COB1003", Folder.Write("lfs.onnx", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n")), "git lfs pull");
     }
+
+    [TestMethod]
+    public void NamesThatTheRuntimeWouldCut() =>
+        StringAssert.Contains(Refused("COB1003", Save(new ModelBuilder().Input("x", 2).Output("y\0z", 2).Node("Neg", ["x"], ["y\0z"]))), "zero character");
 
     [TestMethod]
     public void Cycle() =>

@@ -30,6 +30,8 @@ public interface IDataset : IDisposable
     IReadOnlyList<string> Files { get; }
     /// <summary>Folders whose listing decides what the samples are, absolute.</summary>
     IReadOnlyList<string> Folders { get; }
+    /// <summary>Files that were looked for and were not there, absolute: one that appears changes how samples are read.</summary>
+    IReadOnlyList<string> Absent => Configuration.Absent;
     /// <summary>What <c>evaluation.json</c> says; its defaults where there is none.</summary>
     EvaluationConfiguration Configuration { get; }
     /// <summary>What was found and left out (arrays nobody asked for, unknown preprocessing keys).</summary>

@@ -15,6 +15,7 @@ internal sealed class ImageDataset : IDataset
     private readonly List<(string Id, Label? Label)> samples;
     private readonly Preprocessing preprocessing;
     private readonly string preprocessingPath;
+    private readonly List<string> absent = [];
     private readonly Dictionary<string, Tensor> constants;
     private readonly ModelValue input;
     private readonly List<string> folders;
@@ -68,6 +69,7 @@ internal sealed class ImageDataset : IDataset
     public IReadOnlyList<Diagnostic> Warnings { get; }
     public LabelKind LabelKind => samples[0].Label?.Kind ?? LabelKind.None;
     public IReadOnlyList<string> Folders => folders;
+    public IReadOnlyList<string> Absent => [.. Configuration.Absent, .. absent];
     public byte[] ConfigurationHash => DataFiles.Hash([preprocessingPath, .. Configuration.Files]);
 
     public IReadOnlyList<string> Files
@@ -121,7 +123,12 @@ internal sealed class ImageDataset : IDataset
         if (context.Preprocessing is { } given)
             return File.Exists(given) ? given : throw new CompressionException(Codes.PreprocessingMissing, "the file of 'Preprocessing' does not exist. Valid is the path of a preprocessor_config.json, relative to the project. Correct the path.", given);
         foreach (var folder in new[] { Path, context.ModelFolder })
-            if (folder is not null && File.Exists(System.IO.Path.Combine(folder, PreprocessingFile))) return System.IO.Path.Combine(folder, PreprocessingFile);
+        {
+            if (folder is null) continue;
+            var file = System.IO.Path.Combine(folder, PreprocessingFile);
+            if (File.Exists(file)) return file;
+            absent.Add(file);
+        }
         throw new CompressionException(Codes.PreprocessingMissing, $"nothing says how these pictures become the model's input. Valid is a {PreprocessingFile}, as Hugging Face writes it, in this folder, beside the model, or named by 'Preprocessing'. Add it.", Path);
     }
 }
