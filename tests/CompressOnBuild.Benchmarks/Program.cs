@@ -1,5 +1,6 @@
 using System.CommandLine;
 using CompressOnBuild.Benchmarks;
+using CompressOnBuild.Benchmarks.Forms;
 using CompressOnBuild.Benchmarks.Zoo;
 
 var root = new RootCommand("Measures the product: what it makes of real models, and what it costs a build.")
@@ -7,5 +8,6 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
     ZooCommand.Create(),
     BuildCommand.Create(),
     DeterminismCommand.Create(),
+    FormsCommand.Create(),
 };
 return root.Parse(args).Invoke();
