@@ -62,18 +62,30 @@ int Demo()
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
         File.Copy(file, target);
     }
-    foreach (string name in (string[])["Directory.Build.props", "Directory.Build.targets", "Directory.Packages.props"])
+    string sample = Path.Combine(root, "testassets", "samples", "shapes");
+    foreach (var (from, to) in ((string, string)[])[("shapes.onnx", "models"), ("preprocessor_config.json", "models"), ("calib", "data/calib"), ("val", "data/val")])
+    {
+        string target = Directory.CreateDirectory(Path.Combine(project, to)).FullName;
+        foreach (string file in File.Exists(Path.Combine(sample, from)) ? [Path.Combine(sample, from)] : Directory.GetFiles(Path.Combine(sample, from)))
+            File.Copy(file, Path.Combine(target, Path.GetFileName(file)));
+    }
+    foreach (string name in (string[])["Directory.Build.targets", "Directory.Packages.props"])
         File.WriteAllText(Path.Combine(folder, name), "<Project />\n");
+    // NU1603: offline, a dependency of ONNX Runtime is resolved to the version that the worker brought.
+    File.WriteAllText(Path.Combine(folder, "Directory.Build.props"), "<Project><PropertyGroup><NoWarn>$(NoWarn);NU1603</NoWarn></PropertyGroup></Project>\n");
+    // ONNX Runtime lies in the user's package folder already: the worker uses the same version, so the demo downloads nothing.
+    string user = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } own ? own
+        : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
     File.WriteAllText(Path.Combine(folder, "nuget.config"), $"""
         <configuration>
-          <packageSources><add key="demo" value="{feed}" /></packageSources>
+          <packageSources><clear /><add key="demo" value="{feed}" /></packageSources>
+          <fallbackPackageFolders><clear /><add key="user" value="{user}" /></fallbackPackageFolders>
         </configuration>
         """);
     Dictionary<string, string> environment = new()
     {
         ["NUGET_PACKAGES"] = packages,
         ["CompressOnBuildDemoVersion"] = version,
-        ["CompressOnBuildDemoAssets"] = Path.Combine(root, "testassets"),
     };
     if (Run("dotnet", ["build", project, "-nologo", "-tl:off"], environment) is not 0 and var built)
         return built;

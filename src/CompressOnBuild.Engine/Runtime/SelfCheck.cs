@@ -105,7 +105,7 @@ public static class SelfCheck
         var figure = result.Decibels is { } db
             ? FormattableString.Invariant($": the signal is {db:0.0} dB above the difference (valid: at least {MinDecibels:0} dB{(result.OwnDecibels is { } own ? FormattableString.Invariant($", or within 6 dB of the model's own quantization error, {own:0.0} dB") : "")})")
             : FormattableString.Invariant($" in {100 * (1 - result.Agreement!.Value):0.#} % of its elements (valid: at most {100 * (1 - MinAgreement):0} %)");
-        return new CompressionException(Codes.SelfCheckFailed, $"output '{result.Output}' of the compressed model differs between execution with and without ONNX Runtime's optimizations{figure}. Users would get other results than the file describes: ONNX Runtime {Session.RuntimeVersion} fuses a node of this model wrongly, or its integer kernel saturates on this processor. Choose another recipe or Target (cpu keeps weights to 7 bits), or exclude the operator in the recipe.", file);
+        return new CompressionException(Codes.SelfCheckFailed, $"output '{result.Output}' of the compressed model differs between execution with and without ONNX Runtime's optimizations{figure}. Users would get other results than the file describes: ONNX Runtime {Session.RuntimeVersion} fuses a node of this model wrongly, or its integer kernel saturates on this processor. Use Recipe=\"int8-weights\", or exclude the operator in the recipe.", file);
     }
 
     private sealed class Difference
