@@ -56,8 +56,8 @@ internal static class ZooReport
             var worse = new List<string>();
             if (row.Share > size.Share + ShareStep) worse.Add("bytes");
             if (row.Latency > latency.Latency * (1 + LatencyNoise)) worse.Add("latency");
-            // Beyond our own interval, which is the figure that has one, and half of the last digit of theirs.
-            if (drop is not null && metric.Drop < (drop.Low ?? drop.Drop) - (IsShare(drop.Name) ? 5e-4 : 5e-5)) worse.Add("metric");
+            // Beyond our own interval, which is the figure that has one, and half of the last digit of theirs; what it gained by chance is no number to beat.
+            if (drop is not null && Math.Max(0, metric.Drop) < (drop.Low ?? drop.Drop) - (IsShare(drop.Name) ? 5e-4 : 5e-5)) worse.Add("metric");
             table.Add(row.Model, row.Recipe, ours.Size, ours.Latency, ours.Drop, Text($"{size.Share * 100:0.0} % ({size.Form})"), Text($"{latency.Latency:0.00}x ({latency.Form})"),
                 Text($"{Points(drop?.Name ?? "", metric.Drop)} ({metric.Form})"), worse.Count == 0 ? "-" : "**" + string.Join(", ", worse) + "**");
         }
