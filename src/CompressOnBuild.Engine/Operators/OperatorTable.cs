@@ -16,9 +16,10 @@ public static class OperatorTable
 {
     public static IReadOnlyList<Operator> Rows { get; } =
     [
-        // Conv W: [M, C/group, k...]; ConvTranspose W: [C, M/group, k...].
+        // Conv W: [M, C/group, k...]; ConvTranspose W: [C, M/group, k...], which has no integer kernel: its scales stand where there are more
+        // channels (a decoder's last layer has one or two outputs).
         new("Conv", 1, 2, WeightRole.Convolution, (_, _) => [0]),
-        new("ConvTranspose", 1, 2, WeightRole.TransposedConvolution, (_, _) => [1]),
+        new("ConvTranspose", 1, 2, WeightRole.TransposedConvolution, (n, _) => [n.Input(1)!.Constant!.Shape is [var c, var m, ..] && c > m ? 0 : 1]),
         // Gemm B: [K, N], or [N, K] with transB; MatMul B: [..., K, N] and A: [..., M, K].
         new("Gemm", 1, 2, WeightRole.MatrixProduct, (n, _) => [n.Int("transB", 0) != 0 ? 0 : 1]),
         new("MatMul", 1, null, WeightRole.MatrixProduct, (_, rank) => [Math.Max(rank - 1, 0)]),

@@ -18,10 +18,11 @@ public sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double> 
 /// <summary>
 /// Chooses the forms of <c>auto</c>.
 /// 1. Per weight, the form that the cost table says is fastest (Goal=size: int8 weights everywhere, the fewest bytes); islands of integer
-///    convolutions that would not pay for their borders stay in floats.
-/// 2. The plan is measured on the selection split. While it loses more than its share of the limit, activations are the suspects first:
-///    each site with quantized activations is tried alone, and the worst go back to float activations, as few as a bisection finds needed.
-/// 3. If int8 weights alone still lose too much, the worst weights go to 16 bits in the same way.
+///    convolutions that would not pay for their borders stay in floats. If the selection split loses at most its share of the limit, done.
+/// 2. Are the weights guilty? All activations go to floats. If that still loses too much, each weight is tried alone, and the worst go to
+///    16 bits, as few as a bisection finds needed.
+/// 3. The others get their fast forms back. If that loses too much, the activations of each site are tried alone, and the worst go to
+///    floats, again as few as needed.
 /// Every decision names its figure. Nothing here depends on a clock.
 /// </summary>
 public sealed class Search(Planner planner, Goal goal, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
@@ -34,24 +35,50 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
     /// <summary>Everything that was measured, in order; the chosen one is marked.</summary>
     public IReadOnlyList<CandidateResult> Candidates => candidates;
 
+    private double Allowed => ShareOfLimit * limit;
+
     public Plan Run()
     {
         log.Stage("choosing forms");
-        var wanted = planner.Sites.ToDictionary(s => s.Name, FastestForm, StringComparer.Ordinal);
-        if (goal != Goal.Size) PoorIslands.Drop(planner, planner.Decide(wanted), wanted);
-        var plan = Build(wanted);
-        var trial = Measure(plan, "fastest forms");
-        if (trial.Drop > Allowed) (plan, trial) = Repair(wanted, plan, trial, "activations", IsActivationQuantized, (site, text) => (WeightForm.Weights, text));
-        if (trial.Drop > Allowed) (plan, trial) = Repair(wanted, plan, trial, "weights", d => d.Form != WeightForm.None && d.Form != WeightForm.Fp16, (site, text) => (WeightForm.Fp16, text));
-        var chosen = candidates.Count - 1;
-        for (var i = candidates.Count - 1; i >= 0; i--) if (candidates[i].Bytes == trial.Bytes && candidates[i].Drop == trial.Drop) { chosen = i; break; }
-        candidates[chosen] = candidates[chosen] with { Chosen = true };
-        return plan;
+        var wishes = new Wishes(planner.Sites.ToDictionary(s => s.Name, FastestForm, StringComparer.Ordinal));
+        if (goal != Goal.Size) PoorIslands.Drop(planner, planner.Decide(wishes.Forms), wishes.Forms);
+        var best = Measure(wishes, "fastest forms");
+        if (best.Trial.Drop > Allowed)
+        {
+            // Step 2.
+            var activations = Suspects(best.Plan, d => d.Form is WeightForm.Static or WeightForm.Dynamic);
+            var still = wishes.With(activations.SelectMany(g => g), _ => (WeightForm.Weights, "int8 weights"));
+            var floats = activations.Count == 0 ? best : Measure(still, "all activations in floats");
+            if (floats.Trial.Drop > Allowed)
+            {
+                var guilty = Find("weights", still, floats, Suspects(floats.Plan, d => d.Encoding is not null && d.Form != WeightForm.Fp16), WeightForm.Fp16, "in 16 bits");
+                foreach (var (site, wish) in guilty) { wishes.Forms[site] = wish; still.Forms[site] = wish; }
+                best = Measure(wishes, $"fastest forms, {guilty.Count} weights in 16 bits");
+            }
+            // Step 3.
+            if (best.Trial.Drop > Allowed)
+            {
+                var guilty = Find("activations", wishes, best, Suspects(best.Plan, d => d.Form is WeightForm.Static or WeightForm.Dynamic), WeightForm.Weights, "in floats");
+                foreach (var (site, wish) in guilty) wishes.Forms[site] = wish;
+                best = Measure(wishes, $"{guilty.Count} activations in floats");
+            }
+        }
+        candidates[best.Candidate] = candidates[best.Candidate] with { Chosen = true };
+        return best.Plan;
     }
 
-    private double Allowed => ShareOfLimit * limit;
+    /// <summary>What is wanted for each site, and why.</summary>
+    private sealed record Wishes(Dictionary<string, (WeightForm Form, string Because)> Forms)
+    {
+        public Wishes With(IEnumerable<string> sites, Func<string, (WeightForm, string)> wish)
+        {
+            var copy = new Dictionary<string, (WeightForm, string)>(Forms, StringComparer.Ordinal);
+            foreach (var site in sites) copy[site] = wish(site);
+            return new Wishes(copy);
+        }
+    }
 
-    private static bool IsActivationQuantized(WeightDecision d) => d.Form is WeightForm.Static or WeightForm.Dynamic;
+    private sealed record Measured(Plan Plan, Trial Trial, int Candidate);
 
     private (WeightForm Form, string Because) FastestForm(Site site)
     {
@@ -64,89 +91,60 @@ public sealed class Search(Planner planner, Goal goal, double limit, SearchOracl
         }
         if (site.SingleNode is { } product && planner.Decide(site, WeightForm.Dynamic, "").Encoding == EncodingTable.DynamicMatMul.Id)
         {
-            var (asFloat, dynamic, nBits) = (CostTable.Float(site, product, seen), CostTable.Dynamic(site, product, seen), CostTable.NBits(site, product, seen));
-            return dynamic < nBits
+            var asFloat = CostTable.Float(site, product, seen);
+            var dynamic = CostTable.Dynamic(site, product, seen);
+            var fused = planner.Decide(site, WeightForm.Weights, "").Encoding == EncodingTable.MatMulDequantize.Id;
+            var weights = fused ? CostTable.NBits(site, product, seen) : asFloat;
+            return dynamic < weights
                 ? (WeightForm.Dynamic, $"dynamic int8, estimated {CostTable.Text(dynamic)} instead of {CostTable.Text(asFloat)}")
-                : (WeightForm.Weights, $"int8 weights, estimated {CostTable.Text(nBits)} instead of {CostTable.Text(asFloat)}; with dynamic activations {CostTable.Text(dynamic)}");
+                : (WeightForm.Weights, $"int8 weights{(fused ? $", estimated {CostTable.Text(weights)} instead of {CostTable.Text(asFloat)}" : " restored at load")}; quantizing the activations would take {CostTable.Text(dynamic)}");
         }
         return site.Operator is { OpType: "LSTM" } ? (WeightForm.Dynamic, "the integer LSTM") : (WeightForm.Weights, "int8 weights restored at load");
     }
 
-    /// <summary>Steps 2 and 3.</summary>
-    private (Plan, Trial) Repair(Dictionary<string, (WeightForm Form, string Because)> wanted, Plan plan, Trial trial, string what,
-        Func<WeightDecision, bool> suspect, Func<Site, string, (WeightForm, string)> instead)
+    /// <summary>Sites that are to be tried alone; both weights of an LSTM go together.</summary>
+    private List<string[]> Suspects(Plan plan, Func<WeightDecision, bool> suspect) =>
+        [.. plan.Weights.Where(suspect).Select(d => d.Site).GroupBy(GroupOf).Select(g => g.ToArray())];
+
+    private string GroupOf(string name)
     {
-        var suspects = plan.Weights.Where(suspect).ToArray();
-        if (suspects.Length == 0) return (plan, trial);
+        var site = planner.Sites.First(s => s.Name == name);
+        return site.Operator is { OpType: "LSTM" } ? "LSTM " + site.Uses[0].Node.Output(0)?.Name : name;
+    }
+
+    /// <summary>The fewest suspects that must take the safe form, worst first, with what they are to become.</summary>
+    private IReadOnlyList<(string Site, (WeightForm, string) Wish)> Find(string what, Wishes wishes, Measured failed, List<string[]> suspects, WeightForm safe, string where)
+    {
         log.Stage($"looking for the {what} that hurt");
-        var ranking = new List<(string Site, double Decibels)>();
-        foreach (var group in suspects.GroupBy(d => PairOf(d.Site)))
+        var ranking = new List<(string[] Sites, double Decibels)>();
+        foreach (var group in suspects)
         {
             cancel.ThrowIfCancellationRequested();
-            // Everything but this group at its safest: what remains is its own loss.
-            var alone = planner.Complete([.. plan.Weights.Select(d => !suspect(d) || group.Contains(d) ? d : Decision(d.Site, instead(Site(d.Site), "")))], plan.JoinRegions);
-            var decibels = oracle.Fidelity(alone);
-            foreach (var d in group) ranking.Add((d.Site, decibels));
-            log.Progress((double)ranking.Count / suspects.Length, $"{ranking.Count} of {suspects.Length}");
+            // Everything but this group at its safest: what is lost then is its own loss.
+            var alone = wishes.With(suspects.Where(g => g != group).SelectMany(g => g), _ => (safe, ""));
+            ranking.Add((group, oracle.Fidelity(planner.Complete(planner.Decide(alone.Forms), join: true))));
+            log.Progress((double)ranking.Count / suspects.Count, $"{ranking.Count} of {suspects.Count}");
         }
-        ranking = [.. ranking.OrderBy(r => r.Decibels).ThenBy(r => r.Site, StringComparer.Ordinal)];
-
-        // The smallest number of reverted sites that is good enough; more reverts are taken to be no worse.
+        ranking = [.. ranking.OrderBy(r => r.Decibels).ThenBy(r => r.Sites[0], StringComparer.Ordinal)];
         var (low, high) = (0, ranking.Count);
-        (Plan Plan, Trial Trial) best = default;
-        var known = new Dictionary<int, (Plan, Trial)>();
-        (Plan Plan, Trial Trial) Try(int k)
-        {
-            if (known.TryGetValue(k, out var seen)) return seen;
-            var changed = new Dictionary<string, (WeightForm, string)>(wanted, StringComparer.Ordinal);
-            for (var i = 0; i < k; i++)
-                changed[ranking[i].Site] = instead(Site(ranking[i].Site), $"quantizing its {what} alone leaves {Db(ranking[i].Decibels)} of signal, among the worst {k} of {ranking.Count}; with all of them the selection split lost {trial.Drop.ToString("0.####", CultureInfo.InvariantCulture)}");
-            var candidate = Build(changed);
-            return known[k] = (candidate, Measure(candidate, $"{k} of {ranking.Count} {what} in {(what == "weights" ? "16 bits" : "floats")}"));
-        }
-        best = Try(high);
-        if (best.Trial.Drop > Allowed)
-        {
-            // Even all of them are not enough: keep what lost less and let the next step go on from there.
-            if (best.Trial.Drop >= trial.Drop) return (plan, trial);
-            Take(high);
-            return best;
-        }
+        // More reverts are taken to be no worse: a bisection between none, which failed, and all.
         while (high - low > 1)
         {
             cancel.ThrowIfCancellationRequested();
             var middle = (low + high) / 2;
-            var tried = Try(middle);
-            if (tried.Trial.Drop <= Allowed) (high, best) = (middle, tried);
+            if (Measure(wishes.With(ranking.Take(middle).SelectMany(r => r.Sites), _ => (safe, "")), $"{middle} of {ranking.Count} {what} {where}").Trial.Drop <= Allowed) high = middle;
             else low = middle;
         }
-        Take(high);
-        return best;
-
-        void Take(int k)
-        {
-            foreach (var d in Try(k).Plan.Weights)
-                for (var i = 0; i < k; i++)
-                    if (ranking[i].Site == d.Site) wanted[d.Site] = (d.Form, d.Because);
-        }
+        return [.. ranking.Take(high).SelectMany(r => r.Sites.Select(s => (s, (safe,
+            $"quantizing its {what} alone leaves {r.Decibels.ToString("0.0", CultureInfo.InvariantCulture)} dB of signal, among the worst {high} of {ranking.Count}; before, the selection split lost {failed.Trial.Drop.ToString("0.####", CultureInfo.InvariantCulture)}"))))];
     }
 
-    // Both weights of an LSTM are integers or none.
-    private string PairOf(string site) => Site(site).Operator is { OpType: "LSTM" } ? "LSTM " + Site(site).Uses[0].Node.Output(0)?.Name : site;
-
-    private Site Site(string name) => planner.Sites.First(s => s.Name == name);
-
-    private WeightDecision Decision(string site, (WeightForm Form, string Because) wanted) => planner.Decide(Site(site), wanted.Form, wanted.Because);
-
-    private Plan Build(Dictionary<string, (WeightForm Form, string Because)> wanted) => planner.Complete(planner.Decide(wanted), join: true);
-
-    private Trial Measure(Plan plan, string name)
+    private Measured Measure(Wishes wishes, string name)
     {
         log.Stage($"measuring: {name}");
+        var plan = planner.Complete(planner.Decide(wishes.Forms), join: true);
         var trial = oracle.Measure(plan);
         candidates.Add(new CandidateResult(name, trial.Bytes, trial.Metric, trial.Drop, null, false));
-        return trial;
+        return new Measured(plan, trial, candidates.Count - 1);
     }
-
-    private static string Db(double decibels) => decibels.ToString("0.0", CultureInfo.InvariantCulture) + " dB";
 }
