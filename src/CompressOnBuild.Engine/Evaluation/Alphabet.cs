@@ -13,7 +13,7 @@ internal static class Alphabet
     public static List<string> Read(PositionedJson value, string configuration, List<string> files)
     {
         if (value.Kind == JsonTokenType.StartArray) return [.. value.Items.Select(i => i.AsString("alphabet"))];
-        if (value.Kind != JsonTokenType.String) throw value.Error("alphabet", "a file's path or an array of strings");
+        if (value.Kind != JsonTokenType.String) throw value.Invalid("alphabet", "a file's path or an array of strings");
         var folder = Path.GetDirectoryName(Path.GetFullPath(configuration))!;
         var path = ContainedPath.Resolve(folder, value.Text)
             ?? throw value.Error($"the alphabet '{value.Text}' lies outside the folder of evaluation.json. Valid is a relative path into that folder. Copy the file there.");

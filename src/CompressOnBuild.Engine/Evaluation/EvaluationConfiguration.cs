@@ -50,6 +50,7 @@ public sealed record EvaluationConfiguration
     /// <summary>Absolute paths that were looked at first and did not exist.</summary>
     public IReadOnlyList<string> Absent { get; init; } = [];
 
+    private static readonly JsonKind Kind = new("the file", 16 << 20, Codes.EvaluationConfigurationInvalid, Lenient: true);
     private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass"];
     private static readonly Dictionary<string, Decode> Decodes = new(StringComparer.Ordinal)
     {
@@ -67,24 +68,26 @@ public sealed record EvaluationConfiguration
     /// <exception cref="CompressionException">Not JSON, an unknown key, or a value out of range: with line and column.</exception>
     public static EvaluationConfiguration Load(string path)
     {
-        var root = PositionedJson.Load(path, Codes.EvaluationConfigurationInvalid);
-        root.OnlyKeys(Keys);
+        var root = PositionedJson.Load(path, Kind);
+        foreach (var (key, _) in root.AsObject("the file"))
+            if (!Keys.Contains(key.Text)) throw key.Error($"the key '{key.Text}' is unknown. Valid keys are {string.Join(", ", Keys)}. Correct or remove it.");
         var inputs = new Dictionary<string, string>(StringComparer.Ordinal);
         var constants = new Dictionary<string, FixedInput>(StringComparer.Ordinal);
         var decoding = new Decoding();
         string? output = null, labels = null;
         PositionedJson? alphabet = null;
         var appendSpace = false;
-        foreach (var (key, value, _, _) in root.Members)
+        foreach (var (name, value) in root.Members)
         {
+            var key = name.Text;
             switch (key)
             {
-                case "inputs": foreach (var (name, array, _, _) in value.AsObject(key)) inputs[name] = array.AsString(name); break;
-                case "fixed": foreach (var (name, constant, _, _) in value.AsObject(key)) constants[name] = new FixedInput(name, constant); break;
+                case "inputs": foreach (var (input, array) in value.AsObject(key)) inputs[input.Text] = array.AsString(input.Text); break;
+                case "fixed": foreach (var (input, constant) in value.AsObject(key)) constants[input.Text] = new FixedInput(input.Text, constant); break;
                 case "output": output = value.AsString(key); break;
                 case "labels": labels = value.AsString(key); break;
                 case "decode":
-                    if (!Decodes.TryGetValue(value.AsString(key), out var decode)) throw value.Error(key, "one of " + string.Join(", ", Decodes.Keys));
+                    if (!Decodes.TryGetValue(value.AsString(key), out var decode)) throw value.Invalid(key, "one of " + string.Join(", ", Decodes.Keys));
                     decoding = decoding with { Decode = decode };
                     break;
                 case "alphabet": alphabet = value; break;

@@ -70,5 +70,5 @@ internal sealed class FixedInput(string name, PositionedJson json)
 
     private T[] Whole<T>(List<PositionedJson> values, long lowest, long highest, Func<long, T> convert) => [.. values.Select(v =>
         v.Kind == JsonTokenType.Number && long.TryParse(v.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number) && number >= lowest && number <= highest
-            ? convert(number) : throw v.Error(name, $"a whole number from {lowest} to {highest}"))];
+            ? convert(number) : throw v.Invalid(name, $"a whole number from {lowest} to {highest}"))];
 }

@@ -33,9 +33,10 @@ internal sealed class ExternalData(string modelFile)
         if (location.Contains('\0')) throw Unreadable("has a file name with a zero character");
         if (length != bytes)
             throw new CompressionException(Codes.TensorDataLength, $"tensor '{name}' needs {bytes} bytes but its external data entry holds {length}. Export the model again.", modelFile);
-        var path = Contained(location, name);
+        var path = ContainedPath.Resolve(folder, location) ?? throw new CompressionException(Codes.ExternalDataOutside,
+            $"external data of tensor '{name}' is in '{location}', which is outside the model's folder. Only files in the folder of the model or below are read. Move the data there and export again.", modelFile);
         if (!File.Exists(path)) throw Unreadable($"is in '{location}', which does not exist beside the model");
-        var available = new FileInfo(RealPath(path)).Length; // of a link, FileInfo counts the link itself
+        var available = new FileInfo(ContainedPath.Real(path)).Length; // of a link, FileInfo counts the link itself
         if (offset < 0 || offset > available - bytes)
             throw new CompressionException(Codes.TensorDataLength, $"tensor '{name}' needs bytes {offset} to {offset + bytes} of '{location}', which has {available}. Export or download both files again.", modelFile);
         if (bytes > int.MaxValue)
@@ -52,34 +53,6 @@ internal sealed class ExternalData(string modelFile)
             ? value : throw Unreadable($"has the {key} '{text}', which is no number");
         CompressionException Unreadable(string why) => new(Codes.ExternalDataUnreadable,
             $"external data of tensor '{name}' {why}. Keep the data files of the export beside the model.", modelFile);
-    }
-
-    private string Contained(string location, string name)
-    {
-        var path = Path.GetFullPath(Path.Combine(folder, location));
-        // A link in any part of the way may lead out: resolve the folders and the file itself.
-        if (!Path.IsPathRooted(location) && Inside(folder, path))
-        {
-            try { if (Inside(RealPath(folder), RealPath(path))) return path; }
-            catch (IOException) { } // links in a circle lead nowhere
-        }
-        throw new CompressionException(Codes.ExternalDataOutside,
-            $"external data of tensor '{name}' is in '{location}', which is outside the model's folder. Only files in the folder of the model or below are read. Move the data there and export again.", modelFile);
-    }
-
-    private static bool Inside(string folder, string path) => path.StartsWith(Path.TrimEndingDirectorySeparator(folder) + Path.DirectorySeparatorChar, StringComparison.Ordinal);
-
-    private static string RealPath(string path)
-    {
-        var root = Path.GetPathRoot(path)!;
-        var current = root;
-        foreach (var part in path[root.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
-        {
-            current = Path.Combine(current, part);
-            FileSystemInfo info = Directory.Exists(current) ? new DirectoryInfo(current) : new FileInfo(current);
-            if (info.LinkTarget is not null) current = Path.GetFullPath(info.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? current);
-        }
-        return current;
     }
 
     private sealed unsafe class MappedFile(string path) : IDisposable

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using CompressOnBuild.Calibration;
@@ -12,6 +11,7 @@ internal static class RecipeReader
     public const RegexOptions PatternOptions = RegexOptions.CultureInvariant | RegexOptions.NonBacktracking;
     public static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(1);
 
+    private static readonly JsonKind Kind = new("the recipe", 1 << 20, Codes.RecipeInvalidValue, NotJson: Codes.RecipeNotJson, TooLarge: Codes.RecipeUnreadable, Duplicate: Codes.RecipeDuplicateKey);
     private const int Version = 1;
     private const int MaxPattern = 1000;
     private static readonly string[] Forms = ["auto", "static", "dynamic", "weights", "fp16", "none"];
@@ -20,12 +20,12 @@ internal static class RecipeReader
 
     public static Recipe Read(byte[] bytes, string name, string file)
     {
-        var root = RecipeJson.Parse(bytes, file);
+        var root = PositionedJson.Parse(bytes, file, Kind);
         var members = Members(root, "the recipe", "$schema", "version", "description", "search", "rules", "calibration", "biasCorrection");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
-            throw version.Error(Codes.RecipeInvalidValue, $"'version' is {version.Text}. Valid values are {Version}.");
+            throw version.Error($"'version' is {version.Text}. Valid values are {Version}.");
         if (members.TryGetValue("$schema", out var schema)) Text(schema, "$schema");
         var search = members.TryGetValue("search", out var s) && Boolean(s, "search");
         return new Recipe
@@ -39,7 +39,7 @@ internal static class RecipeReader
         };
     }
 
-    private static RecipeRule Rule(RecipeJson json, bool search)
+    private static RecipeRule Rule(PositionedJson json, bool search)
     {
         var members = Members(json, "a rule", "match", "form", "bits");
         if (!members.TryGetValue("form", out var form))
@@ -49,14 +49,14 @@ internal static class RecipeReader
             0 => WeightForm.Auto, 1 => WeightForm.Static, 2 => WeightForm.Dynamic, 3 => WeightForm.Weights, 4 => WeightForm.Fp16, _ => WeightForm.None,
         };
         if (chosen == WeightForm.Auto && !search)
-            throw form.Error(Codes.RecipeInvalidValue, "'form' is 'auto' but 'search' is false. Set 'search' to true, or choose a form.");
+            throw form.Error("'form' is 'auto' but 'search' is false. Set 'search' to true, or choose a form.");
         var bits = chosen switch { WeightForm.None => 0, WeightForm.Fp16 => 16, _ => 8 };
         if (members.TryGetValue("bits", out var given))
         {
-            if (bits != 8) throw given.Error(Codes.RecipeInvalidValue, $"'bits' means nothing for the form '{form.Text}'. Remove it.");
+            if (bits != 8) throw given.Error($"'bits' means nothing for the form '{form.Text}'. Remove it.");
             bits = Integer(given, "bits");
             if (!BitWidths.Contains(bits))
-                throw given.Error(Codes.RecipeInvalidValue, $"'bits' is {given.Text}. Valid values are {string.Join(", ", BitWidths)}.");
+                throw given.Error($"'bits' is {given.Text}. Valid values are {string.Join(", ", BitWidths)}.");
         }
         string[] operators = [];
         string? pattern = null;
@@ -66,7 +66,7 @@ internal static class RecipeReader
             if (parts.TryGetValue("operator", out var list))
             {
                 var items = list.Kind == JsonTokenType.String ? [list] : Array(list, "operator", "text, or a list of texts");
-                if (items.Count == 0) throw list.Error(Codes.RecipeInvalidValue, "'operator' is an empty list. Remove it to match every operator.");
+                if (items.Count == 0) throw list.Error("'operator' is an empty list. Remove it to match every operator.");
                 operators = [.. items.Select(i => Recipe.Operators[Choice(i, "operator", Recipe.Operators)]).Distinct()];
             }
             if (parts.TryGetValue("name", out var name)) pattern = Pattern(name);
@@ -74,20 +74,20 @@ internal static class RecipeReader
         return new RecipeRule(operators, pattern, chosen, bits);
     }
 
-    private static string Pattern(RecipeJson json)
+    private static string Pattern(PositionedJson json)
     {
         var pattern = Text(json, "name");
         if (pattern.Length > MaxPattern)
-            throw json.Error(Codes.RecipeInvalidValue, $"'name' has {pattern.Length} characters. Valid are regular expressions of up to {MaxPattern}.");
+            throw json.Error($"'name' has {pattern.Length} characters. Valid are regular expressions of up to {MaxPattern}.");
         try { _ = new Regex(pattern, PatternOptions, PatternTimeout); }
         catch (Exception e) when (e is ArgumentException or NotSupportedException)
         {
-            throw json.Error(Codes.RecipeInvalidValue, $"'name' is not a valid regular expression: {e.Message} Valid are .NET expressions without lookaround and back references.");
+            throw json.Error($"'name' is not a valid regular expression: {e.Message} Valid are .NET expressions without lookaround and back references.");
         }
         return pattern;
     }
 
-    private static RecipeCalibration Calibration(RecipeJson json)
+    private static RecipeCalibration Calibration(PositionedJson json)
     {
         var members = Members(json, "'calibration'", "method", "percentile", "samples");
         var result = new RecipeCalibration();
@@ -103,21 +103,21 @@ internal static class RecipeReader
         }
         if (members.TryGetValue("percentile", out var percentile))
         {
-            if (percentile.Kind != JsonTokenType.Number) throw WrongType(percentile, "percentile", "a number");
-            if (percentile.Number is not (>= 50 and <= 100))
-                throw percentile.Error(Codes.RecipeInvalidValue, $"'percentile' is {percentile.Text}. Valid values are 50 to 100.");
-            result = result with { Percentile = percentile.Number };
+            if (percentile.Number is not { } share) throw WrongType(percentile, "percentile", "a number");
+            if (share is not (>= 50 and <= 100))
+                throw percentile.Error($"'percentile' is {percentile.Text}. Valid values are 50 to 100.");
+            result = result with { Percentile = share };
         }
         if (members.TryGetValue("samples", out var samples))
         {
             var count = Integer(samples, "samples");
-            if (count is < 1 or > 100_000) throw samples.Error(Codes.RecipeInvalidValue, $"'samples' is {samples.Text}. Valid values are 1 to 100000.");
+            if (count is < 1 or > 100_000) throw samples.Error($"'samples' is {samples.Text}. Valid values are 1 to 100000.");
             result = result with { Samples = count };
         }
         return result;
     }
 
-    private static Dictionary<string, RecipeJson> Members(RecipeJson json, string what, params string[] keys)
+    private static Dictionary<string, PositionedJson> Members(PositionedJson json, string what, params string[] keys)
     {
         if (json.Kind != JsonTokenType.StartObject)
             throw json.Error(Codes.RecipeWrongType, $"{what} is {Found(json)}. Valid is an object with {string.Join(", ", keys)}.");
@@ -131,34 +131,33 @@ internal static class RecipeReader
         return json.Members.ToDictionary(m => m.Key.Text, m => m.Value);
     }
 
-    private static string Text(RecipeJson json, string key) => json.Kind == JsonTokenType.String ? json.Text : throw WrongType(json, key, "text");
+    private static string Text(PositionedJson json, string key) => json.Kind == JsonTokenType.String ? json.Text : throw WrongType(json, key, "text");
 
-    private static bool Boolean(RecipeJson json, string key) =>
+    private static bool Boolean(PositionedJson json, string key) =>
         json.Kind is JsonTokenType.True or JsonTokenType.False ? json.Kind == JsonTokenType.True : throw WrongType(json, key, "true or false");
 
-    private static int Integer(RecipeJson json, string key)
+    private static int Integer(PositionedJson json, string key)
     {
         if (json.Kind != JsonTokenType.Number) throw WrongType(json, key, "a whole number");
-        return int.TryParse(json.Text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value)
-            ? value : throw json.Error(Codes.RecipeInvalidValue, $"'{key}' is {json.Text}. Valid values are whole numbers.");
+        return json.Whole ?? throw json.Error($"'{key}' is {json.Text}. Valid values are whole numbers.");
     }
 
-    private static List<RecipeJson> Array(RecipeJson json, string key, string valid = "a list") =>
+    private static List<PositionedJson> Array(PositionedJson json, string key, string valid = "a list") =>
         json.Kind == JsonTokenType.StartArray ? json.Items : throw WrongType(json, key, valid);
 
-    private static int Choice(RecipeJson json, string key, IReadOnlyList<string> valid)
+    private static int Choice(PositionedJson json, string key, IReadOnlyList<string> valid)
     {
         var text = Text(json, key);
         for (var i = 0; i < valid.Count; i++) if (valid[i] == text) return i;
         var near = Spelling.Nearest(text, valid);
-        throw json.Error(Codes.RecipeInvalidValue,
+        throw json.Error(
             $"'{key}' is '{text}'.{(near is null ? "" : $" Did you mean '{near}'?")} Valid values are {string.Join(", ", valid)}.");
     }
 
-    private static CompressionException WrongType(RecipeJson json, string key, string valid) =>
+    private static CompressionException WrongType(PositionedJson json, string key, string valid) =>
         json.Error(Codes.RecipeWrongType, $"'{key}' is {Found(json)}. Valid is {valid}.");
 
-    private static string Found(RecipeJson json) => json.Kind switch
+    private static string Found(PositionedJson json) => json.Kind switch
     {
         JsonTokenType.StartObject => "an object",
         JsonTokenType.StartArray => "a list",

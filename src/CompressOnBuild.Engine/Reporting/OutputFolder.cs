@@ -32,15 +32,10 @@ internal static class OutputFolder
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // a report that somebody has open stays
     }
 
-    private static bool SamePlace(string a, string b) =>
-        string.Equals(Real(a), Real(b), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
-
     // Through a link to the folder of the model it is the same file too.
-    private static string Real(string path)
+    private static bool SamePlace(string a, string b)
     {
-        var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        try { folder = Directory.ResolveLinkTarget(folder, returnFinalTarget: true)?.FullName ?? folder; }
-        catch (IOException) { } // not there: no link either
-        return Path.Combine(folder, Path.GetFileName(path));
+        try { return string.Equals(ContainedPath.Real(a), ContainedPath.Real(b), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase); }
+        catch (IOException) { return false; } // links in a circle: there is no such file
     }
 }

@@ -1,3 +1,4 @@
+using CompressOnBuild.Numerics;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation;
 using CompressOnBuild.Evaluation.Datasets;
@@ -95,7 +96,7 @@ public sealed class MetricTests
     [DataRow("abc", "", 3)]
     [DataRow("flaw", "lawn", 2)]
     public void DistanceIsLevenshteins(string a, string b, int distance) =>
-        Assert.AreEqual(distance, SequencePair.Distance([.. a.Select(c => (long)c)], [.. b.Select(c => (long)c)]));
+        Assert.AreEqual(distance, EditDistance.Of<long>([.. a.Select(c => (long)c)], [.. b.Select(c => (long)c)]));
 
     [TestMethod]
     public void AucRanksPositivesAmongAllTiesAtMeanRank()

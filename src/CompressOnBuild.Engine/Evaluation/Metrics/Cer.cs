@@ -1,3 +1,5 @@
+using CompressOnBuild.Numerics;
+
 namespace CompressOnBuild.Evaluation.Metrics;
 
 /// <summary>
@@ -16,7 +18,7 @@ internal sealed class Cer(Decoding decoding) : IMetric
     public void Contribute(in Outcome outcome, Span<double> contribution)
     {
         var (truth, decoded) = SequencePair.Of(outcome, decoding, Name);
-        contribution[0] = SequencePair.Distance(truth, decoded);
+        contribution[0] = EditDistance.Of<long>(truth, decoded);
         contribution[1] = truth.Length;
     }
 

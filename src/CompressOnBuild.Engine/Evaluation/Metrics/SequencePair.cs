@@ -30,23 +30,4 @@ internal static class SequencePair
 
     private static long[] Points(string text, Decoding decoding) =>
         [.. text.EnumerateRunes().Select(r => (long)r.Value).Where(r => !decoding.IgnoreSpaces || r != ' ')];
-
-    /// <summary>Levenshtein's distance (1966): fewest insertions, deletions and substitutions of single elements.</summary>
-    public static int Distance(ReadOnlySpan<long> a, ReadOnlySpan<long> b)
-    {
-        var row = new int[b.Length + 1];
-        for (var j = 0; j <= b.Length; j++) row[j] = j;
-        for (var i = 1; i <= a.Length; i++)
-        {
-            var diagonal = row[0];
-            row[0] = i;
-            for (var j = 1; j <= b.Length; j++)
-            {
-                var above = row[j];
-                row[j] = Math.Min(Math.Min(above, row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
-                diagonal = above;
-            }
-        }
-        return row[b.Length];
-    }
 }

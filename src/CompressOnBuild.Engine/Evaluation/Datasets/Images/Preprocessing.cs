@@ -26,6 +26,7 @@ internal sealed record Preprocessing
     public float PadValue { get; private init; }
     public IReadOnlyList<Diagnostic> Warnings { get; private init; } = [];
 
+    private static readonly JsonKind Kind = new("the file", 16 << 20, Codes.PreprocessingInvalid, Lenient: true);
     private const int LongestSide = 16384;
     // Names and facts that do not change a picture.
     private static readonly HashSet<string> Harmless = new(StringComparer.Ordinal)
@@ -37,8 +38,8 @@ internal sealed record Preprocessing
     /// <exception cref="CompressionException">COB1117 with line and column; also for a step that would change pictures and is not known.</exception>
     public static Preprocessing Load(string path)
     {
-        var root = PositionedJson.Load(path, Codes.PreprocessingInvalid);
-        var keys = root.AsObject("the file").ToDictionary(m => m.Key, m => m.Value, StringComparer.Ordinal);
+        var root = PositionedJson.Load(path, Kind);
+        var keys = root.AsObject("the file").ToDictionary(m => m.Key.Text, m => m.Value, StringComparer.Ordinal);
         var used = new HashSet<string>(Harmless, StringComparer.Ordinal);
         var channels = Choice("channel_order", ChannelOrder.Rgb, ("RGB", ChannelOrder.Rgb), ("BGR", ChannelOrder.Bgr), ("L", ChannelOrder.L));
         if (Flag("do_flip_channel_order", false)) channels = ChannelOrder.Bgr;
@@ -60,12 +61,13 @@ internal sealed record Preprocessing
         };
         used.UnionWith(["size", "crop_size", "image_mean", "image_std", "resample", "rescale_factor"]);
         var warnings = new List<Diagnostic>();
-        foreach (var (key, value, line, column) in root.Members)
+        foreach (var (name, value) in root.Members)
         {
+            var key = name.Text;
             if (used.Contains(key) || value.Kind is JsonTokenType.False or JsonTokenType.Null) continue;
             if (value.Kind == JsonTokenType.True)
-                throw new CompressionException(Codes.PreprocessingInvalid, $"the step '{key}' is asked for but not supported, so the model would see other pictures than in training. Supported are do_resize, do_center_crop, do_rescale, do_normalize. Store the finished arrays as .npz instead.", path, line, column);
-            warnings.Add(new(Severity.Warning, Codes.DataIgnored, $"the key '{key}' is unknown and left out. If it changes the pictures, store the finished arrays as .npz instead; otherwise remove it.", path, line, column));
+                throw name.Error($"the step '{key}' is asked for but not supported, so the model would see other pictures than in training. Supported are do_resize, do_center_crop, do_rescale, do_normalize. Store the finished arrays as .npz instead.");
+            warnings.Add(name.Error(Codes.DataIgnored, $"the key '{key}' is unknown and left out. If it changes the pictures, store the finished arrays as .npz instead; otherwise remove it.").Diagnostic with { Severity = Severity.Warning });
         }
         return result with { Warnings = warnings };
 
@@ -82,7 +84,7 @@ internal sealed record Preprocessing
             if (Get(key) is not { } value) return absent;
             foreach (var (name, choice) in choices)
                 if (value.AsString(key) == name) return choice;
-            throw value.Error(key, "one of " + string.Join(", ", choices.Select(c => c.Name)));
+            throw value.Invalid(key, "one of " + string.Join(", ", choices.Select(c => c.Name)));
         }
 
         Size ReadSize(string key, bool mayBeShortest)
@@ -90,10 +92,10 @@ internal sealed record Preprocessing
             var valid = (mayBeShortest ? "{ \"shortest_edge\": n } or " : "") + "{ \"height\": n, \"width\": n }";
             var value = Get(key) ?? throw root.Error($"'{key}' is missing. Valid is {valid}. Add it.");
             if (value.Kind == JsonTokenType.Number && !mayBeShortest) return new(null, value.AsInt(key, 1, LongestSide), value.AsInt(key, 1, LongestSide));
-            var parts = value.Kind == JsonTokenType.StartObject ? value.Members.ToDictionary(m => m.Key, m => m.Value.AsInt(m.Key, 1, LongestSide), StringComparer.Ordinal) : throw value.Error(key, valid);
+            var parts = value.Kind == JsonTokenType.StartObject ? value.Members.ToDictionary(m => m.Key.Text, m => m.Value.AsInt(m.Key.Text, 1, LongestSide), StringComparer.Ordinal) : throw value.Invalid(key, valid);
             if (parts.Count == 1 && mayBeShortest && parts.TryGetValue("shortest_edge", out var edge)) return new(edge, 0, 0);
             if (parts.Count == 2 && parts.TryGetValue("height", out var height) && parts.TryGetValue("width", out var width)) return new(null, height, width);
-            throw value.Error(key, valid);
+            throw value.Invalid(key, valid);
         }
 
         float[] Numbers(string key)
