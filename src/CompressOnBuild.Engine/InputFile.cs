@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using CompressOnBuild.Diagnostics;
 
 namespace CompressOnBuild;
 
@@ -9,10 +10,19 @@ namespace CompressOnBuild;
 public sealed record InputFile(string Path, string Sha256, long Size, long ModifiedUtcTicks)
 {
     /// <summary>Reads and hashes <paramref name="path"/>.</summary>
-    /// <exception cref="IOException">The file cannot be read.</exception>
+    /// <exception cref="CompressionException">COB1104: the file cannot be read, which it could a moment ago.</exception>
     public static InputFile Of(string path)
     {
         var full = System.IO.Path.GetFullPath(path);
+        try { return Read(full); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CompressionException(Codes.DataUnreadable, $"the file cannot be read: {e.Message} Check that it is still there, that it is not in use and that you may read it.", full, inner: e);
+        }
+    }
+
+    private static InputFile Read(string full)
+    {
         var ticks = File.GetLastWriteTimeUtc(Target(full)).Ticks;
         using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
         return new InputFile(full, Convert.ToHexStringLower(SHA256.HashData(stream)), stream.Length, ticks);

@@ -19,7 +19,7 @@ public sealed partial class OutputBatch : IDisposable
     {
         ArgumentNullException.ThrowIfNull(write);
         var temporary = Temporary(path);
-        Guarded(path, () =>
+        Guarded(path, temporary, () =>
         {
             Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(path))!);
             written.Add((temporary, path));
@@ -33,16 +33,20 @@ public sealed partial class OutputBatch : IDisposable
     /// <exception cref="CompressionException">COB5001: the system refuses.</exception>
     public void Commit()
     {
-        foreach (var (temporary, path) in written) Guarded(path, () => File.Move(temporary, path, overwrite: true));
+        foreach (var (temporary, path) in written) Guarded(path, temporary, () => File.Move(temporary, path, overwrite: true));
         written.Clear();
     }
 
     /// <summary>Shows that files can be made in <paramref name="folder"/>; none is left.</summary>
     /// <exception cref="CompressionException">COB5001.</exception>
-    public static void Probe(string folder) => Guarded(folder, () =>
+    public static void Probe(string folder)
     {
-        using var file = new FileStream(Temporary(Path.Combine(folder, "probe")), FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
-    });
+        var probe = Temporary(Path.Combine(folder, "probe"));
+        Guarded(folder, probe, () =>
+        {
+            using var file = new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, 1, FileOptions.DeleteOnClose);
+        });
+    }
 
     /// <summary>Removes what was not moved.</summary>
     public void Dispose()
@@ -80,14 +84,14 @@ public sealed partial class OutputBatch : IDisposable
         catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception) { return true; } // it is there and not ours to look at
     }
 
-    private static void Guarded(string path, Action act)
+    private static void Guarded(string path, string temporary, Action act)
     {
         try { act(); }
         // The last is what .NET makes of a file that is larger than the file system or a quota takes.
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException)
         {
             throw new CompressionException(Codes.OutputNotWritable,
-                $"the output cannot be written: {e.Message.Split(" (Parameter", 2)[0]} Check the free space and the permissions of the folder, and close programs that show the file.", path, inner: e);
+                $"the output cannot be written: {e.Message.Replace(temporary, path, StringComparison.Ordinal).Split(" (Parameter", 2)[0]} Check the free space and the permissions of the folder, and close programs that show the file.", path, inner: e);
         }
     }
 

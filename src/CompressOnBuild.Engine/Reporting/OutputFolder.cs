@@ -17,6 +17,8 @@ internal static class OutputFolder
         // The first folder on the way up that is there: a refused request leaves none behind.
         var folder = request.Output;
         while (!Directory.Exists(folder) && !File.Exists(folder) && Path.GetDirectoryName(folder) is { } parent) folder = parent;
+        if (File.Exists(folder))
+            throw new CompressionException(Codes.OutputNotWritable, $"the output folder cannot be made: '{folder}' is a file. Remove the file, or choose another folder.", request.Output);
         OutputBatch.Probe(folder);
     }
 

@@ -47,6 +47,29 @@ public sealed partial class ReportWriterTests
     }
 
     [TestMethod]
+    public void FilesOfABatchReplaceTheOldOnesTogetherOrNotAtAll()
+    {
+        var (first, second) = (Path.Combine(folder, "m.onnx"), Path.Combine(folder, "report.json"));
+        OutputFile.WriteText(first, "old model");
+        OutputFile.WriteText(second, "old report");
+        using (var batch = new OutputBatch())
+        {
+            batch.Add(first, s => s.Write("new model"u8));
+            Assert.ThrowsExactly<CompressionException>(() => batch.Add(second, _ => throw new IOException("No space left on device")));
+        }
+        Assert.AreEqual("old model, old report", $"{File.ReadAllText(first)}, {File.ReadAllText(second)}");
+        Assert.HasCount(2, Directory.GetFiles(folder));
+        using (var batch = new OutputBatch())
+        {
+            batch.Add(first, s => s.Write("new model"u8));
+            batch.Add(second, s => s.Write("new report"u8));
+            batch.Commit();
+        }
+        Assert.AreEqual("new model, new report", $"{File.ReadAllText(first)}, {File.ReadAllText(second)}");
+        Assert.HasCount(2, Directory.GetFiles(folder));
+    }
+
+    [TestMethod]
     public void HtmlNeedsNothingElse()
     {
         var html = HtmlReport.Write(SampleResult.Create());

@@ -18,7 +18,7 @@ public sealed class BadOutputTests : BadInput
         var model = Save(Layer());
         Directory.CreateDirectory(Output);
         if (!Posix.SetMode(Output, UnixFileMode.UserRead | UnixFileMode.UserExecute)) return;
-        StringAssert.Contains(Refused("COB5001", Posix.CompressWithoutPrivileges(model, "--output", Output)), "denied");
+        StringAssert.Contains(Refused("COB5001", Posix.CompressWithoutPrivileges(model, "--output", Output)), $"Access to the path '{Output}' is denied");
         // The folder is still to be made, and its parent is read-only.
         StringAssert.Contains(Refused("COB5001", Posix.CompressWithoutPrivileges(model, "--output", Path.Combine(Output, "a", "b"))), "denied");
     }
@@ -27,7 +27,7 @@ public sealed class BadOutputTests : BadInput
     public void AFileInTheFoldersPlace()
     {
         var file = Folder.Write("file", "x");
-        Refused("COB5001", WorkerProcess.Compress(Save(Layer()), "--output", file));
+        StringAssert.Contains(Refused("COB5001", WorkerProcess.Compress(Save(Layer()), "--output", file)), $"'{file}' is a file");
         Refused("COB5001", WorkerProcess.Compress(Folder["m.onnx"], "--output", Path.Combine(file, "below")));
         Assert.AreEqual("x", File.ReadAllText(file));
     }
@@ -55,7 +55,7 @@ public sealed class BadOutputTests : BadInput
         string[] arguments = [Path.Combine(samples, "tones.onnx"), "--evaluation-data", Path.Combine(samples, "val.npz"), "--output", Output];
         Assert.AreEqual(0, WorkerProcess.Compress([.. arguments, "--recipe", "int8-weights"]).ExitCode);
         var good = Hashes();
-        foreach (var stage in new[] { "loading", "calibrating", "measuring on the gate split", "timing" })
+        foreach (var stage in new[] { "loading", "calibrating", "measuring on the gate split" })
         {
             using var reached = new ManualResetEventSlim();
             using var process = DotNet.Start(DotNet.Host, WorkerProcess.Command([.. arguments, "--recipe", "int8"]), Folder.Path, null, line => { if (line == stage) reached.Set(); });

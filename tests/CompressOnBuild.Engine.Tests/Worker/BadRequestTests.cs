@@ -66,6 +66,10 @@ public sealed class BadRequestTests : BadInput
         CollectionAssert.AreEqual(good, Hashes());
         StringAssert.Contains(File.ReadAllText(Path.Combine(Output, "failed", "report.json")), "\"verdict\": \"fail\"");
 
+        using var json = System.Text.Json.JsonDocument.Parse(WorkerProcess.Compress(model, "--evaluation-data", data, "--output", Output, "--max-size", "100", "--json").Output);
+        Assert.AreEqual(1, json.RootElement.GetProperty("exitCode").GetInt32());
+        Assert.AreEqual("fail", json.RootElement.GetProperty("report").GetProperty("verdict").GetString());
+
         Assert.AreEqual(0, WorkerProcess.Compress(model, "--evaluation-data", data, "--output", Output).ExitCode);
         Assert.IsFalse(Directory.Exists(Path.Combine(Output, "failed")), "reports of an attempt that is no longer the last one");
     }
