@@ -30,7 +30,7 @@ internal static class HtmlSizes
         var largest = Math.Max(1.0, shown.Max(l => Math.Max(l.Before, l.After)));
         foreach (var layer in shown)
         {
-            html.Add($"<li><div class=\"who\"><code>{layer.Name}</code><span class=\"small\">{layer.Note}</span></div><div class=\"pair\" aria-hidden=\"true\">");
+            html.Add($"<li><div class=\"who\"><code>{new HtmlWriter.Name(layer.Name)}</code><span class=\"small\">{layer.Note}</span></div><div class=\"pair\" aria-hidden=\"true\">");
             if (layer.LeftAlone) html.Add($"<i class=\"kept\" style=\"width:{Percent(layer.Before)}%\"></i></div><div class=\"how n\">{Figures.Bytes(layer.Before)}</div></li>");
             else html.Add($"<i class=\"was\" style=\"width:{Percent(layer.Before)}%\"></i><i class=\"now\" style=\"width:{Percent(layer.After)}%\"></i></div><div class=\"how n\">{Figures.Bytes(layer.Before)} → {Figures.Bytes(layer.After)}</div></li>");
         }

@@ -26,10 +26,10 @@ internal static class HtmlTables
     {
         if (weights.Count == 0) return;
         html.Add($"<section>\n<h2>Weights compressed <span class=\"count\">{Figures.Count(weights.Count)}</span></h2>");
-        html.Add("<div class=\"scroll tall\"><table class=\"sortable\">\n<thead><tr><th>weight</th><th>operator</th><th>shape</th><th>technique</th><th>encoding</th><th class=\"n\">bits</th><th class=\"n\">before</th><th class=\"n\">after</th><th>because</th></tr></thead>\n<tbody>");
+        html.Add("<div class=\"scroll tall\"><table class=\"sortable\">\n<thead><tr><th>weight</th><th>operator</th><th>shape</th><th>form</th><th class=\"n\">before</th><th class=\"n\">after</th><th>because</th></tr></thead>\n<tbody>");
         foreach (var w in weights)
         {
-            html.Add($"<tr><td><code>{w.Name}</code></td><td>{w.Operator}</td><td>{Figures.Shape(w.Shape)}</td><td>{w.Technique}{Extra(w)}</td><td>{w.Encoding}</td><td class=\"n\">{Figures.Number(w.Bits)}</td><td class=\"n\" data-v=\"{w.BytesBefore}\">{Figures.Bytes(w.BytesBefore)}</td><td class=\"n\" data-v=\"{w.BytesAfter}\">{Figures.Bytes(w.BytesAfter)}</td><td class=\"why\">{w.Because}</td></tr>");
+            html.Add($"<tr><td><code>{new HtmlWriter.Name(w.Name)}</code></td><td>{w.Operator}</td><td>{Figures.Shape(w.Shape)}</td><td class=\"form\">{w.Encoding}, {w.Bits} bits<span class=\"small\">{w.Technique}{Extra(w)}</span></td><td class=\"n\" data-v=\"{w.BytesBefore}\">{Figures.Bytes(w.BytesBefore)}</td><td class=\"n\" data-v=\"{w.BytesAfter}\">{Figures.Bytes(w.BytesAfter)}</td><td class=\"why\">{w.Because}</td></tr>");
         }
         html.Add("</tbody></table></div>\n</section>");
     }
@@ -42,7 +42,7 @@ internal static class HtmlTables
         html.Add($"<section>\n<h2>Weights left alone <span class=\"count\">{Figures.Count(skipped.Count)}</span></h2>");
         html.Add("<div class=\"scroll tall\"><table class=\"sortable\">\n<thead><tr><th>weight</th><th>operator</th><th>shape</th><th class=\"n\">size</th><th>code</th><th>because</th></tr></thead>\n<tbody>");
         foreach (var s in skipped)
-            html.Add($"<tr><td><code>{s.Name}</code></td><td>{s.Operator}</td><td>{Figures.Shape(s.Shape)}</td><td class=\"n\" data-v=\"{s.Bytes}\">{Figures.Bytes(s.Bytes)}</td><td>{s.Code}</td><td class=\"why\">{s.Because}</td></tr>");
+            html.Add($"<tr><td><code>{new HtmlWriter.Name(s.Name)}</code></td><td>{s.Operator}</td><td>{Figures.Shape(s.Shape)}</td><td class=\"n\" data-v=\"{s.Bytes}\">{Figures.Bytes(s.Bytes)}</td><td>{s.Code}</td><td class=\"why\">{s.Because}</td></tr>");
         html.Add("</tbody></table></div>\n</section>");
     }
 
@@ -60,10 +60,14 @@ internal static class HtmlTables
         if (candidates.Count == 0) return;
         var metric = result.Measurements.Metrics.Count > 0 ? result.Measurements.Metrics[0].Name : "metric";
         html.Add($"<section>\n<h2>What was tried <span class=\"count\">{Figures.Count(candidates.Count)}</span></h2>\n<p class=\"lead\">On the selection split, which the verdict does not use.</p>");
-        html.Add($"<div class=\"scroll tall\"><table class=\"sortable\">\n<thead><tr><th>plan</th><th class=\"n\">size</th><th class=\"n\">{metric}</th><th class=\"n\">change</th><th class=\"n\">estimated cost</th><th></th></tr></thead>\n<tbody>");
+        var costs = candidates.Any(c => c.EstimatedCost is not null);
+        html.Add($"<div class=\"scroll tall\"><table class=\"sortable\">\n<thead><tr><th>plan</th><th class=\"n\">size</th><th class=\"n\">{metric}</th><th class=\"n\">change</th>");
+        if (costs) html.Add("<th class=\"n\">estimated cost</th>");
+        html.Add("<th></th></tr></thead>\n<tbody>");
         foreach (var c in candidates)
         {
-            html.Add($"<tr><td>{c.Name}</td><td class=\"n\" data-v=\"{c.Bytes}\">{Figures.Bytes(c.Bytes)}</td><td class=\"n\">{MetricText.Value(metric, c.Metric ?? double.NaN)}</td><td class=\"n\">{MetricText.Change(metric, c.Drop ?? double.NaN)}</td><td class=\"n\">{Figures.Number(c.EstimatedCost ?? double.NaN)}</td>");
+            html.Add($"<tr><td>{c.Name}</td><td class=\"n\" data-v=\"{c.Bytes}\">{Figures.Bytes(c.Bytes)}</td><td class=\"n\">{MetricText.Value(metric, c.Metric ?? double.NaN)}</td><td class=\"n\">{MetricText.Change(metric, c.Drop ?? double.NaN)}</td>");
+            if (costs) html.Add($"<td class=\"n\">{Figures.Number(c.EstimatedCost ?? double.NaN)}</td>");
             if (c.Chosen) html.Add("<td><span class=\"pill pass\">chosen</span></td></tr>");
             else html.Add("<td></td></tr>");
         }

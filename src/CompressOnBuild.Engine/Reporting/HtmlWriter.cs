@@ -29,6 +29,9 @@ internal sealed class HtmlWriter
     /// <summary>Text for an element or a quoted attribute, with invisible characters spelled out.</summary>
     public static string Escape(string? value) => WebUtility.HtmlEncode(ConsoleText.Visible(value));
 
+    /// <summary>A weight's name, which may break after its separators rather than within a word.</summary>
+    public readonly record struct Name(string Value);
+
     /// <summary>Collects the pieces of one interpolated string.</summary>
     [InterpolatedStringHandler]
     public readonly ref struct Handler
@@ -43,6 +46,8 @@ internal sealed class HtmlWriter
 
         public void AppendLiteral(string markup) => text.Append(markup);
         public void AppendFormatted(string? value) => text.Append(Escape(value));
+        // No character reference holds a slash or a dot, so what is replaced was in the name.
+        public void AppendFormatted(Name name) => text.Append(Escape(name.Value).Replace("/", "/<wbr />", StringComparison.Ordinal).Replace(".", ".<wbr />", StringComparison.Ordinal));
         public void AppendFormatted(long value) => text.Append(value.ToString(CultureInfo.InvariantCulture));
         public void AppendFormatted(double value) => text.Append(value.ToString("0.###", CultureInfo.InvariantCulture));
         internal void End() => text.Append('\n');
