@@ -75,7 +75,7 @@ public sealed class Compressor
         var prepared = Prepare(session, data);
         var statistics = Calibrate(prepared, data, recipe);
         var evaluator = data is null ? null : new Evaluator(session, data.Metrics, data.Output, request.Seed, threads);
-        var planner = new Planner(prepared, recipe, statistics);
+        var planner = new Planner(prepared, recipe, statistics, request.Target);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>());
         var (plan, candidates) = MakePlan(planner, transformer, recipe, evaluator, data);
 
@@ -197,7 +197,7 @@ public sealed class Compressor
                 var bytes = OnnxWriter.ToBytes(transformer.Apply(plan));
                 using var candidate = new Session(bytes, new SessionSettings("compressed", request.Model, Watchdog: watchdog));
                 var primary = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel)[0];
-                return new Trial(bytes.Length, primary.Compressed, primary.Drop);
+                return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 });
             },
             plan =>
             {
@@ -240,8 +240,8 @@ public sealed class Compressor
         {
             if (decision.Encoding is null) continue;
             var half = decision.Encoding == HalfCast.Id;
-            var zeros = half ? 0 : transformer.Weight(site, decision.Bits).Codes.AsSpan().Count((sbyte)0);
-            yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), half ? "rounding to fp16" : "rounding to nearest, scale by squared error",
+            var zeros = half ? 0 : transformer.Weight(site, decision).Codes.AsSpan().Count((sbyte)0);
+            yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), half ? "rounding to fp16" : decision.SaturationSafe ? "rounding to nearest, exact on processors without VNNI" : "rounding to nearest, scale by squared error",
                 decision.Encoding, decision.Bits, (double)zeros / site.Tensor.Count, null, site.Tensor.ByteCount, FormTable.Bytes(site, decision.Bits), decision.Because);
         }
     }

@@ -25,7 +25,8 @@ public static class FormTable
     /// <param name="opset">Operator set of the prepared model.</param>
     /// <param name="observed">Whether the ranges of the activations around the site are known.</param>
     /// <param name="because">Why this form was wanted.</param>
-    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because)
+    /// <param name="saturationSafe">Whether products with 8-bit activations must be exact on processors without VNNI too.</param>
+    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false)
     {
         if (wanted == WeightForm.None) return new(site.Name, WeightForm.None, null, 32, because, Codes.RuleLeftAlone);
         if (site.Tensor.ElementType != Onnx.ElementType.Float)
@@ -43,13 +44,13 @@ public static class FormTable
         {
             var refused = site.IsObservable ? EncodingTable.Static.Refuses(site, opset) : "its activations are inside a body and cannot be observed";
             if (refused is null && !observed) refused = "the ranges of its activations are not known";
-            if (refused is null) return new(site.Name, WeightForm.Static, EncodingTable.Static.Id, 8, because);
+            if (refused is null) return new(site.Name, WeightForm.Static, EncodingTable.Static.Id, 8, because, SaturationSafe: saturationSafe);
             reasons.Add($"not static: {refused}");
         }
         if (wanted is WeightForm.Static or WeightForm.Dynamic)
         {
             foreach (IEncoding encoding in new IEncoding[] { EncodingTable.DynamicMatMul, EncodingTable.DynamicLstm })
-                if (encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Dynamic, encoding.Id, 8, Join(because, reasons));
+                if (encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Dynamic, encoding.Id, 8, Join(because, reasons), SaturationSafe: saturationSafe);
             reasons.Add($"{site.OperatorName} has no fast dynamic form");
         }
         foreach (IEncoding encoding in new IEncoding[] { EncodingTable.GatherRows, EncodingTable.MatMulDequantize, EncodingTable.CastMul })

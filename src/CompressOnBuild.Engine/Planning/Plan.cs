@@ -5,8 +5,9 @@ namespace CompressOnBuild.Planning;
 /// <summary>
 /// What happens to one weight. <paramref name="Form"/> is never Auto. <paramref name="Encoding"/> names how it is spelled (null: left alone).
 /// <paramref name="Because"/> is the figure or rule that chose it; <paramref name="Code"/> the rule's page when the weight is left alone.
+/// <paramref name="SaturationSafe"/>: products with it are exact on processors without VNNI too.
 /// </summary>
-public sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null);
+public sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null, bool SaturationSafe = false);
 
 /// <summary>Parameters of one quantized activation.</summary>
 public sealed record ValueDecision(string Value, QuantizationParameters Parameters);

@@ -14,14 +14,17 @@ public sealed class Planner
 {
     private readonly Recipe recipe;
     private readonly int opset;
+    private readonly bool saturationSafe;
 
     /// <param name="prepared">The model after its rewrites.</param>
     /// <param name="recipe">For the calibration method.</param>
     /// <param name="statistics">What calibration saw; null without data.</param>
-    public Planner(Model prepared, Recipe recipe, Statistics? statistics)
+    /// <param name="target">Where the model will run.</param>
+    public Planner(Model prepared, Recipe recipe, Statistics? statistics, Target target = Target.Cpu)
     {
         (Prepared, this.recipe, Statistics) = (prepared, recipe, statistics);
         opset = prepared.Opset();
+        saturationSafe = target == Target.Cpu;
         Sites = SiteFinder.Find(prepared);
     }
 
@@ -54,7 +57,7 @@ public sealed class Planner
         .Where(s => s.IsObservable && s.SingleNode is { } n && n.Is("Conv")).Select(s => s.SingleNode!.Input(0)!.Name).Distinct().ToDictionary(n => n, _ => 1, StringComparer.Ordinal);
 
     /// <summary>The decision for one site when <paramref name="wanted"/> is asked for.</summary>
-    public WeightDecision Decide(Site site, WeightForm wanted, string because) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because);
+    public WeightDecision Decide(Site site, WeightForm wanted, string because) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe);
 
     /// <summary>
     /// The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists. A static form that the

@@ -13,7 +13,7 @@ namespace CompressOnBuild.Planning;
 /// </summary>
 public sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans)
 {
-    private readonly Dictionary<(string Site, int Bits), Quantized> quantized = [];
+    private readonly Dictionary<(string Site, int Bits, bool Safe), Quantized> quantized = [];
 
     /// <summary>The prepared model with <paramref name="plan"/> applied; the prepared model is not changed.</summary>
     public Model Apply(Plan plan)
@@ -31,7 +31,7 @@ public sealed class Transformer(Model prepared, IReadOnlyDictionary<string, floa
         var integers = new HashSet<Node>();
         foreach (var group in chosen.Where(d => d.Form != WeightForm.Fp16).GroupBy(d => d.Encoding!))
         {
-            var encoded = group.Select(d => new EncodedSite(sites[d.Site], Weight(sites[d.Site], d.Bits))).ToArray();
+            var encoded = group.Select(d => new EncodedSite(sites[d.Site], Weight(sites[d.Site], d))).ToArray();
             if (group.Key != EncodingTable.Static.Id)
             {
                 EncodingTable.Find(group.Key).Write(encoded);
@@ -49,11 +49,12 @@ public sealed class Transformer(Model prepared, IReadOnlyDictionary<string, floa
         return model;
     }
 
-    /// <summary>The quantized weight of a site.</summary>
-    public Quantized Weight(Site site, int bits)
+    /// <summary>The weight of a site as a decision wants it.</summary>
+    public Quantized Weight(Site site, WeightDecision decision)
     {
-        if (!quantized.TryGetValue((site.Name, bits), out var weight))
-            quantized.Add((site.Name, bits), weight = RoundToNearest.Quantize(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray(), [.. site.ChannelAxes], bits));
+        var key = (site.Name, decision.Bits, decision.SaturationSafe);
+        if (!quantized.TryGetValue(key, out var weight))
+            quantized.Add(key, weight = RoundToNearest.Quantize(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray(), [.. site.ChannelAxes], decision.Bits, saturationSafe: decision.SaturationSafe));
         return weight;
     }
 

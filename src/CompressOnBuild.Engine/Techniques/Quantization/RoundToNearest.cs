@@ -12,6 +12,7 @@ namespace CompressOnBuild.Techniques.Quantization;
 ///    error; Banner et al. 2019, "Post training 4-bit quantization", section 3). At 8 bits f = 1 wins nearly always.
 /// 3. Weights that lie on a grid of up to n steps already (they were quantized once, or trained that way) are found exactly: their
 ///    step is max|w| / m for some m in n/2..n, up to the last bit of the division, so the neighbouring floats are tried too.
+/// 4. Where the product must be exact on processors that saturate, s is at least that of <see cref="SaturationSafety"/>.
 /// Departure: rounding is half to even, as the processor rounds and as ONNX's QuantizeLinear demands.
 /// </summary>
 public static class RoundToNearest
@@ -24,8 +25,11 @@ public static class RoundToNearest
     /// <param name="channelAxes">Neighbouring axes with scales of their own.</param>
     /// <param name="bits">2 to 8.</param>
     /// <param name="searchScale">Steps 2 and 3; false keeps s0.</param>
-    public static Quantized Quantize(ReadOnlySpan<float> weights, long[] shape, int[] channelAxes, int bits = 8, bool searchScale = true)
+    /// <param name="saturationSafe">Step 4.</param>
+    public static Quantized Quantize(ReadOnlySpan<float> weights, long[] shape, int[] channelAxes, int bits = 8, bool searchScale = true, bool saturationSafe = false)
     {
+        // Only a convolution has a kernel behind its input channels; everything else is a matrix to the integer product.
+        var kernel = channelAxes is [0] && shape.Length > 2 ? (int)(weights.Length / (shape[0] * shape[1])) : 1;
         var view = ChannelView.Of(shape, channelAxes);
         var limit = (1 << (bits - 1)) - 1;
         var codes = new sbyte[weights.Length];
@@ -35,7 +39,8 @@ public static class RoundToNearest
         for (var c = 0; c < view.Channels; c++)
         {
             Collect(weights, view, c, channel);
-            var scale = Scale(channel, quotient, limit, searchScale);
+            var least = saturationSafe ? SaturationSafety.LeastScale(channel, kernel) : 0; // step 4
+            var scale = Scale(channel, quotient, limit, searchScale, least);
             scales[c] = scale;
             Divide(channel, scale, limit, quotient);
             for (var o = 0; o < view.Outer; o++)
@@ -55,7 +60,7 @@ public static class RoundToNearest
             for (var o = 0; o < view.Outer; o++) weights.Slice(view.Offset(o, c), view.Inner).CopyTo(channel[(o * view.Inner)..]);
     }
 
-    private static float Scale(float[] channel, float[] quotient, int limit, bool search)
+    private static float Scale(float[] channel, float[] quotient, int limit, bool search, float lowest)
     {
         var max = TensorPrimitives.MaxMagnitude(channel);
         var s0 = Math.Abs(max) / limit; // step 1
@@ -63,13 +68,15 @@ public static class RoundToNearest
         if (!(s0 > 1e-30f)) return 1f;
         // Above 3.4e38 nothing is: the largest code must stay below.
         while (!float.IsFinite(s0 * limit)) s0 = MathF.BitDecrement(s0);
+        s0 = Math.Max(s0, lowest);
         if (!search || channel.Length < 2) return s0;
         var best = s0;
         var least = Error(channel, s0, limit, quotient);
-        if (FindGrid(channel, Math.Abs(max), quotient, limit, ref best, ref least)) return best; // step 3
+        if (FindGrid(channel, Math.Abs(max), quotient, limit, lowest, ref best, ref least)) return best; // step 3
         for (var step = 1; step <= Steps && least > 0; step++) // step 2
         {
             var s = s0 * (1f - 0.01f * step);
+            if (s < lowest) break;
             var error = Error(channel, s, limit, quotient);
             if (error < least) (best, least) = (s, error);
         }
@@ -77,13 +84,13 @@ public static class RoundToNearest
     }
 
     // Step 3. Off-grid weights are told after a few elements, so the loop costs little.
-    private static bool FindGrid(float[] channel, float max, float[] quotient, int limit, ref float best, ref double least)
+    private static bool FindGrid(float[] channel, float max, float[] quotient, int limit, float lowest, ref float best, ref double least)
     {
         var found = false;
         for (var m = limit; m > limit / 2 && least > 0; m--)
         {
             var step = max / m;
-            if (!float.IsFinite(step * m) || !IsOnGrid(channel, step)) continue;
+            if (!float.IsFinite(step * m) || step < lowest || !IsOnGrid(channel, step)) continue;
             found = true;
             foreach (var s in (ReadOnlySpan<float>)[step, MathF.BitDecrement(step), MathF.BitIncrement(step)])
             {
