@@ -12,7 +12,7 @@ public sealed partial class ArchitectureTests
     [
         ("Kernels", []),
         ("Numerics", ["Kernels"]),
-        ("Diagnostics", []),
+        ("Diagnostics", ["Numerics"]),
         ("Weights", ["Kernels"]),
         ("Techniques", ["Weights", "Kernels", "Numerics"]),
         ("Onnx", ["Diagnostics"]),
