@@ -1,0 +1,110 @@
+using System.Text.RegularExpressions;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Testing;
+
+namespace CompressOnBuild.Engine.Tests.Planning;
+
+/// <summary>What <c>auto</c> keeps and what it takes back, on networks whose sore place is known.</summary>
+[TestClass]
+public class SearchTests
+{
+    private const double Limit = 0.05;
+
+    [TestMethod]
+    public void KeepsTheFastestFormsWhereNothingIsLost()
+    {
+        using var model = Case(Network.Build());
+        var result = model.Run(r => r with { MaxAccuracyDrop = Limit });
+        Assert.AreEqual(Verdict.Pass, result.Verdict);
+        Assert.AreEqual("qdq qdq qdq", Forms(result, "w1", "w2", "w3"));
+        Assert.HasCount(1, result.Measurements.Candidates, "a plan that loses nothing needs no second look");
+        Assert.AreEqual("fastest forms", result.Measurements.Candidates.Single(c => c.Chosen).Name);
+        Assert.IsTrue(result.Weights.All(w => w.Because.Contains("µs") || w.Because.Contains("weights")), string.Join("\n", result.Weights.Select(w => w.Because)));
+        AlmostAllIsTransformed(result);
+    }
+
+    [TestMethod]
+    public void OnlyTheSiteWhoseActivationsDoNotFitGoesBackToFloats()
+    {
+        using var model = Case(Network.Build(activation: 2000));
+        var result = model.Run(r => r with { MaxAccuracyDrop = Limit });
+        Assert.AreEqual(Verdict.Pass, result.Verdict);
+        Assert.AreEqual("qdq cast-mul qdq", Forms(result, "w1", "w2", "w3"));
+        var because = result.Weights.Single(w => w.Name == "w2").Because;
+        Assert.MatchesRegex(new Regex(@"-?\d+\.\d dB .*worst 1 of \d.* lost 0\.\d+"), because);
+        Assert.IsGreaterThan(Limit, result.Measurements.Candidates[0].Drop!.Value, "the network is not sore");
+        Assert.IsLessThanOrEqualTo(Limit, result.Measurements.Metrics[0].Drop);
+        AlmostAllIsTransformed(result);
+    }
+
+    [TestMethod]
+    public void AWeightThatEightBitsRuinGoesToSixteen()
+    {
+        using var model = Case(Network.Build(weight: 300));
+        var result = model.Run(r => r with { MaxAccuracyDrop = Limit });
+        Assert.AreEqual(Verdict.Pass, result.Verdict);
+        Assert.AreEqual("fp16-cast", Forms(result, "w3"));
+        var weight = result.Weights.Single(w => w.Name == "w3");
+        Assert.AreEqual(16, weight.Bits);
+        Assert.AreEqual(weight.BytesBefore / 2.0, weight.BytesAfter, 200);
+        Assert.MatchesRegex(new Regex(@"-?\d+\.\d dB .*lost 0\.\d+"), weight.Because);
+        Assert.AreEqual("qdq qdq", Forms(result, "w1", "w2"), "integers that do no harm stay, whoever was ruined");
+        Assert.IsLessThanOrEqualTo(Limit, result.Measurements.Metrics[0].Drop);
+        AlmostAllIsTransformed(result);
+    }
+
+    [TestMethod]
+    public void TwoSorePlacesAreBothFound()
+    {
+        using var model = Case(Network.Build(activation: 2000, weight: 300));
+        var result = model.Run(r => r with { MaxAccuracyDrop = Limit });
+        Assert.AreEqual("qdq cast-mul fp16-cast", Forms(result, "w1", "w2", "w3"));
+        Assert.AreEqual(Verdict.Pass, result.Verdict);
+    }
+
+    [TestMethod]
+    public void TheChosenCandidateIsTheModelThatIsWritten()
+    {
+        using var model = Case(Network.Build(activation: 2000));
+        var result = model.Run(r => r with { MaxAccuracyDrop = Limit });
+        var chosen = result.Measurements.Candidates.Single(c => c.Chosen);
+        Assert.AreEqual(new FileInfo(result.OutputModel).Length, chosen.Bytes);
+        Assert.IsLessThanOrEqualTo(Limit / 2, chosen.Drop!.Value, "half of the limit is left to the gate");
+    }
+
+    [TestMethod]
+    public void TheSmallestGoalGivesTheSmallestFile()
+    {
+        using var model = Case(Network.Build());
+        long Bytes(Goal goal) => model.Run(r => r with { Goal = goal, Output = model[goal.ToString()], MaxAccuracyDrop = Limit }).Compressed.Bytes;
+        var size = Bytes(Goal.Size);
+        Assert.IsLessThanOrEqualTo(Bytes(Goal.Speed), size);
+        Assert.IsLessThanOrEqualTo(Bytes(Goal.Balanced), size);
+    }
+
+    [TestMethod]
+    public void ThreadsChangeNothing()
+    {
+        using var model = Case(Network.Build(activation: 2000));
+        var one = model.Run(r => r with { Threads = 1, Output = model["one"], MaxAccuracyDrop = Limit });
+        var two = model.Run(r => r with { Threads = 2, Output = model["two"], MaxAccuracyDrop = Limit });
+        Assert.AreEqual(one.Compressed.Sha256, two.Compressed.Sha256);
+        Assert.AreEqual(File.ReadAllText(model[Path.Combine("one", "report.json")]), File.ReadAllText(model[Path.Combine("two", "report.json")]));
+        CollectionAssert.AreEqual(one.Measurements.Candidates.ToArray(), two.Measurements.Candidates.ToArray());
+        Assert.IsGreaterThan(1, one.Measurements.Candidates.Count, "nothing was searched");
+    }
+
+    private static ModelCase Case(ModelBuilder model)
+    {
+        var pictures = Network.Pictures(80);
+        return new ModelCase(model).With(Network.Labelled(model, pictures));
+    }
+
+    private static string Forms(CompressionResult result, params string[] names) => string.Join(" ", names.Select(n => result.Weights.SingleOrDefault(w => w.Name == n)?.Encoding ?? "left alone"));
+
+    private static void AlmostAllIsTransformed(CompressionResult result)
+    {
+        var (done, left) = (result.Weights.Sum(w => w.BytesBefore), result.Skipped.Sum(s => s.Bytes));
+        Assert.IsGreaterThanOrEqualTo(0.8, (double)done / (done + left));
+    }
+}
