@@ -82,7 +82,8 @@ public sealed class Compressor
         var changes = plan.Weights.Any(d => d.Encoding is not null);
         log.Stage("transforming");
         var compressed = changes ? transformer.Apply(plan) : original;
-        var bytes = changes ? OnnxWriter.ToBytes(compressed) : File.ReadAllBytes(request.Model);
+        // An untouched model keeps its bytes, unless they point to another file: one file is shipped.
+        var bytes = changes || original.ExternalFiles.Count > 0 ? OnnxWriter.ToBytes(compressed) : File.ReadAllBytes(request.Model);
         var measurements = Measure(compressed, bytes, evaluator, data);
 
         var macs = statistics is null ? 0 : planner.Sites.SelectMany(s => s.Uses.Select(u => u.Node)).Distinct().Sum(n => CostTable.MultiplyAdds(n, statistics));

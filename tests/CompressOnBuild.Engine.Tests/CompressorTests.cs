@@ -1,0 +1,101 @@
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Engine.Tests.Planning;
+using CompressOnBuild.Evaluation;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Testing;
+
+namespace CompressOnBuild.Engine.Tests;
+
+/// <summary>The whole way of a model: what a run without data does, what a failed run leaves.</summary>
+[TestClass]
+public class CompressorTests
+{
+    [TestMethod]
+    public void WithoutDataWeightsBecomeIntegersAndTheVerdictIsUnmeasured()
+    {
+        using var model = new ModelCase(Network.Build());
+        var result = model.Run();
+        Assert.AreEqual(Verdict.Unmeasured, result.Verdict);
+        CollectionAssert.Contains(result.Warnings.Select(w => w.Code).ToArray(), Codes.NoData);
+        Assert.IsEmpty(result.Measurements.Metrics);
+        Assert.IsNull(result.Provenance.GateSha256);
+        Assert.IsTrue(result.Weights.Count(w => w.Bits == 8 && w.Encoding == "cast-mul") >= 3, string.Join(", ", result.Weights.Select(w => w.Encoding)));
+        Assert.IsLessThan(0.3, (double)result.Compressed.Bytes / result.Original.Bytes);
+        Close(model.Model, result.OutputModel, 0.03, ("x", Tensor.Create(Network.Picture(2, 7), 1, Network.Channels, Network.Side, Network.Side)));
+    }
+
+    [TestMethod]
+    public void ALimitWithoutDataIsAnError()
+    {
+        using var model = new ModelCase(Network.Build());
+        foreach (var change in new Func<CompressionRequest, CompressionRequest>[]
+        {
+            r => r with { MaxAccuracyDrop = 0.02 }, r => r with { Require = [new Requirement("top1", true, 0.5)] }, r => r with { MaxLatency = 0.9 },
+        })
+        {
+            var error = Assert.ThrowsExactly<CompressionException>(() => model.Run(change));
+            Assert.AreEqual(Codes.LimitWithoutData, error.Diagnostic.Code);
+        }
+        Assert.IsFalse(Directory.Exists(model["out"]), "nothing is written");
+        Assert.AreEqual(Codes.TooLarge, Assert.ThrowsExactly<GateException>(() => model.Run(r => r with { MaxSize = new SizeLimit(10, null) })).Diagnostic.Code, "sizes need no data");
+    }
+
+    [TestMethod]
+    public void WithoutLabelsTheOriginalIsTheReference()
+    {
+        using var scores = new ModelCase(Network.Build()).With(Network.Unlabelled(Network.Pictures(40)));
+        CollectionAssert.AreEqual(new[] { "cosine", "sqnr" }, scores.RunWhateverTheVerdict(r => r with { Recipe = "int8-weights" }).Measurements.Metrics.Select(m => m.Name).ToArray());
+        var network = Network.Build();
+        network.Proto.Graph.Output[0].Name = "p";
+        using var shares = new ModelCase(network.Node("Softmax", ["y"], ["p"])).With(Network.Unlabelled(Network.Pictures(40)));
+        var result = shares.RunWhateverTheVerdict(r => r with { Recipe = "int8-weights" });
+        CollectionAssert.AreEqual(new[] { "agreement", "cosine" }, result.Measurements.Metrics.Select(m => m.Name).ToArray());
+        Assert.AreEqual(1, result.Measurements.Metrics[0].Original, "the original agrees with itself");
+    }
+
+    [TestMethod]
+    public void AFailedRunLeavesTheLastGoodOutputAndSaysWhyBesideIt()
+    {
+        var network = Network.Build();
+        using var model = new ModelCase(network).With(Network.Labelled(network, Network.Pictures(40)));
+        model.Run(r => r with { Recipe = "int8-weights", MaxAccuracyDrop = 0.2 });
+        var good = model.Outputs();
+        Assert.IsGreaterThan(3, good.Length);
+
+        var error = Assert.ThrowsExactly<GateException>(() => model.Run(r => r with { Recipe = "int8", MaxAccuracyDrop = 0.2, Require = [new Requirement("top1", true, 1.1)] }));
+        Assert.AreEqual(Codes.RequirementMissed, error.Diagnostic.Code);
+        CollectionAssert.AreEqual(good, model.Outputs());
+        StringAssert.Contains(File.ReadAllText(model[Path.Combine("out", "failed", "report.json")]), "\"fail\"");
+        foreach (var file in new[] { "report.md", "report.html", "measurements.json" }) Assert.IsTrue(File.Exists(model[Path.Combine("out", "failed", file)]), file);
+
+        File.WriteAllText(model.Model, "broken");
+        Assert.ThrowsExactly<CompressionException>(() => model.Run(r => r with { Recipe = "int8" }));
+        CollectionAssert.AreEqual(good, model.Outputs());
+    }
+
+    [TestMethod]
+    public void AGoodRunTakesTheFailedAttemptAway()
+    {
+        var network = Network.Build();
+        using var model = new ModelCase(network).With(Network.Labelled(network, Network.Pictures(40)));
+        Assert.ThrowsExactly<GateException>(() => model.Run(r => r with { Recipe = "int8-weights", Require = [new Requirement("top1", true, 1.1)] }));
+        Assert.IsTrue(Directory.Exists(model[Path.Combine("out", "failed")]));
+        model.Run(r => r with { Recipe = "int8-weights", MaxAccuracyDrop = 0.2 });
+        Assert.IsFalse(Directory.Exists(model[Path.Combine("out", "failed")]), "the report of a failure that is over would mislead");
+    }
+
+    /// <summary>Both models give outputs of the same shapes that differ by at most <paramref name="tolerance"/> times the largest magnitude.</summary>
+    internal static void Close(string original, string compressed, double tolerance, params (string, Tensor)[] inputs)
+    {
+        var (expected, actual) = (ModelCase.Infer(original, inputs), ModelCase.Infer(compressed, inputs));
+        Assert.HasCount(expected.Length, actual);
+        foreach (var (e, a) in expected.Zip(actual))
+        {
+            Assert.AreEqual(e.ToString(), a.ToString());
+            if (!e.ElementType.IsFloat()) { CollectionAssert.AreEqual(e.Data.ToArray(), a.Data.ToArray()); continue; }
+            float[] x = e.ToFloats(), y = a.ToFloats();
+            var largest = x.Max(Math.Abs);
+            for (var i = 0; i < x.Length; i++) Assert.AreEqual(x[i], y[i], tolerance * largest, $"element {i}");
+        }
+    }
+}
