@@ -6,7 +6,7 @@ namespace CompressOnBuild.Engine.Tests;
 
 /// <summary>Every recipe on the two samples of the repository: sizes, accuracy, and a word about each weight.</summary>
 [TestClass]
-public class SampleModelTests
+public class SampleRecipeTests
 {
     [TestMethod]
     [DataRow("shapes", "int8", 0.24, 0.29), DataRow("shapes", "int8-dynamic", 0.24, 0.29), DataRow("shapes", "int8-weights", 0.24, 0.29), DataRow("shapes", "fp16", 0.48, 0.54), DataRow("shapes", "auto", 0.24, 0.29)]

@@ -1,0 +1,68 @@
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Evaluation;
+using CompressOnBuild.Engine.Tests.Planning;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Testing;
+
+namespace CompressOnBuild.Engine.Tests;
+
+/// <summary>Hardly any data, or hardly a model: a verdict all the same.</summary>
+[TestClass]
+public class SparseDataTests
+{
+    [TestMethod]
+    [DataRow(1), DataRow(2), DataRow(9)]
+    public void FewSamplesWarnAndNeverCrash(int count)
+    {
+        var network = Network.Build();
+        using var model = new ModelCase(network).With(Network.Labelled(network, Network.Pictures(count)));
+        var result = model.RunWhateverTheVerdict();
+        CollectionAssert.Contains(result.Warnings.Select(w => w.Code).ToArray(), Codes.FewSamples);
+        // Up to two samples leave one to the gate: it has no interval, its figure decides, and the warning says what that is worth.
+        Assert.AreEqual(count > 2 ? Verdict.Inconclusive : Verdict.Pass, result.Verdict);
+        Assert.IsGreaterThanOrEqualTo(3, result.Weights.Count);
+    }
+
+    [TestMethod]
+    public void AModelWithoutWeightsPassesUnchanged()
+    {
+        using var model = new ModelCase(new ModelBuilder().Input("x", -1, 8).Output("y", -1, 8).Node("Relu", ["x"], ["y"])).With(new NpzBuilder().Floats("x", ModelBuilder.Random(1, 1, 30, 8).ToFloats(), 30, 8));
+        var result = model.Run(r => r with { MaxAccuracyDrop = 0.02 });
+        Assert.AreEqual(result.Original.Sha256, result.Compressed.Sha256);
+        Assert.AreEqual(Verdict.Pass, result.Verdict);
+        Assert.IsEmpty(result.Weights);
+    }
+
+    [TestMethod]
+    public void DataThatAreAlwaysZeroAreSurvived()
+    {
+        using var model = new ModelCase(Network.Build()).With(Network.Unlabelled([.. Enumerable.Range(0, 20).Select(i => new float[Network.Channels * Network.Side * Network.Side])]));
+        var result = model.RunWhateverTheVerdict();
+        Assert.IsTrue(double.IsFinite(result.Measurements.Metrics[0].Drop), "a figure that is no number judges nothing");
+        Assert.AreNotEqual(Verdict.Unmeasured, result.Verdict);
+    }
+
+    [TestMethod]
+    public void OutputsThatAreNoNumbersAreNotCalledEqualAccuracy()
+    {
+        var b = new ModelBuilder().Input("x", -1, 64).Output("y", -1, 64).Weight("w", 1, 0.2f, 64, 64).Node("MatMul", ["x", "w"], ["a"]).Node("Log", ["a"], ["y"]);
+        using var model = new ModelCase(b).With(new NpzBuilder().Floats("x", ModelBuilder.Random(1, 1, 30, 64).ToFloats(), 30, 64));
+        var result = model.RunWhateverTheVerdict(r => r with { MaxAccuracyDrop = 0.02 });
+        // Half of the logarithms are NaN in the original too: what can be compared is compared.
+        Assert.IsTrue(double.IsFinite(result.Measurements.Metrics[0].Drop) || result.Verdict != Verdict.Pass, $"{result.Verdict}, drop {result.Measurements.Metrics[0].Drop}");
+    }
+
+    [TestMethod]
+    public void AWeightThatTwoLayersShareIsStoredOnce()
+    {
+        var b = new ModelBuilder().Input("x", -1, 64).Output("y", -1, 64).Weight("w", 1, 0.1f, 64, 64).Node("MatMul", ["x", "w"], ["a"]).Node("Tanh", ["a"], ["t"]).Node("MatMul", ["t", "w"], ["y"]);
+        using var model = new ModelCase(b).With(new NpzBuilder().Floats("x", ModelBuilder.Random(1, 1, 30, 64).ToFloats(), 30, 64));
+        foreach (var recipe in new[] { "auto", "int8", "int8-dynamic", "int8-weights", "fp16" })
+        {
+            var result = model.Run(r => r with { MaxAccuracyDrop = 0.05, Recipe = recipe });
+            Assert.AreEqual("w", result.Weights.Single().Name);
+            Assert.IsLessThan(result.Original.Bytes, result.Compressed.Bytes);
+            CompressorTests.Close(model.Model, result.OutputModel, 0.08, ("x", ModelBuilder.Random(5, 1, 2, 64)));
+        }
+    }
+}
