@@ -65,7 +65,11 @@ public sealed record Measurements
 /// <summary>One metric on the gate split, in the metric's own unit. <paramref name="Drop"/> is the worsening in the metric's own direction
 /// (positive = worse). <paramref name="Confidence"/>: 95 % interval of the drop from a paired comparison on the same samples.</summary>
 public sealed record MetricResult(string Name, double Original, double Compressed, double Drop, double? Limit, int Samples,
-    Interval? Confidence, bool Passed);
+    Interval? Confidence, bool Passed)
+{
+    /// <summary>The verdict on this metric alone: inconclusive when the limit lies inside the interval of the drop.</summary>
+    public Verdict Verdict => Passed ? Verdict.Pass : Confidence is { } c && Limit is { } limit && c.Low <= limit && c.High > limit ? Verdict.Inconclusive : Verdict.Fail;
+}
 
 public sealed record Interval(double Low, double High);
 

@@ -225,7 +225,8 @@ public sealed class Compressor
         {
             double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;
             var metric = new MetricResult(data.Metrics[i].Name, c.Original, c.Compressed, c.Drop, limit, c.Samples, c.Confidence, true);
-            return metric with { Passed = limit is null || Gate.JudgeDrop(metric, limit.Value) == Verdict.Pass };
+            var required = request.Require.Where(r => r.Metric == metric.Name).All(r => r.AtLeast ? metric.Compressed >= r.Value : metric.Compressed <= r.Value);
+            return metric with { Passed = required && (limit is null || Gate.JudgeDrop(metric, limit.Value) == Verdict.Pass) };
         });
         return new Measurements { Metrics = [.. metrics], Latency = latency };
     }

@@ -18,6 +18,7 @@ internal static class HtmlAccuracy
             // Without a limit nothing was judged, and no badge claims it.
             if (metric.Passed && metric.Limit is null) html.Add("<td></td></tr>");
             else if (metric.Passed) html.Add("<td><span class=\"pill pass\">ok</span></td></tr>");
+            else if (metric.Verdict == Verdict.Inconclusive) html.Add("<td><span class=\"pill inconclusive\">undecided</span></td></tr>");
             else html.Add("<td><span class=\"pill fail\">failed</span></td></tr>");
         }
         html.Add("</tbody></table></div>\n</section>");

@@ -23,7 +23,7 @@ internal static class MarkdownReport
             var change = MetricText.Change(metric.Name, metric.Drop);
             if (metric.Confidence is { } interval) change += $" (95 % interval {MetricText.Interval(metric.Name, interval)})";
             if (metric.Limit is { } limit) change += $", limit {MetricText.Limit(metric.Name, limit)}";
-            Line($"| {Escape(metric.Name)}, {Figures.Count(metric.Samples)} samples | {MetricText.Value(metric.Name, metric.Original)} | {MetricText.Value(metric.Name, metric.Compressed)} | {change}{(metric.Passed ? "" : " **failed**")} |");
+            Line($"| {Escape(metric.Name)}, {Figures.Count(metric.Samples)} samples | {MetricText.Value(metric.Name, metric.Original)} | {MetricText.Value(metric.Name, metric.Compressed)} | {change}{metric.Verdict switch { Verdict.Fail => " **failed**", Verdict.Inconclusive => " **undecided**", _ => "" }} |");
         }
         if (measured.Latency is { } latency)
             Line($"| latency, 1 thread | {Figures.Milliseconds(latency.OriginalMs)} | {Figures.Milliseconds(latency.CompressedMs)} | {Figures.Speed(latency.SpeedupMedian)} ({Figures.Number(latency.SpeedupMin)}x to {Figures.Number(latency.SpeedupMax)}x) |");

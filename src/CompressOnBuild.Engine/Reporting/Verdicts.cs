@@ -35,7 +35,7 @@ internal static class Verdicts
 
     private static string Failures(CompressionResult result)
     {
-        var failed = result.Measurements.Metrics.Where(m => !m.Passed).Select(m => m.Name).ToList();
+        var failed = result.Measurements.Metrics.Where(m => m.Verdict == Verdict.Fail).Select(m => m.Name).ToList();
         return failed.Count == 0 ? "a limit is not met" : $"the limit for {string.Join(" and ", failed)} is not met";
     }
 }
