@@ -12,13 +12,13 @@ namespace CompressOnBuild.Planning;
 public static class CostTable
 {
     // Multiply-accumulates per microsecond; "thin": fewer than 16 channels on one side, where vectors stay half empty.
-    private const double FloatConv = 110_000, FloatThinConv = 40_000, FloatDepthwise = 55_000, FloatMatrix = 42_000;
-    private const double IntegerConv = 400_000, IntegerDepthwise = 40_000, IntegerThinDepthwise = 17_000, IntegerMatrix = 200_000, NBitsMatrix = 65_000;
+    private const double FloatConv = 110_000, FloatThinConv = 40_000, FloatDepthwise = 55_000, FloatMatrix = 90_000;
+    private const double IntegerConv = 400_000, IntegerDepthwise = 40_000, IntegerThinDepthwise = 17_000, IntegerMatrix = 220_000, NBitsMatrix = 80_000;
     private const int Thin = 16, ThinDepthwise = 64;
     // An integer convolution first gathers, for each output position, one run of channels per kernel element: microseconds a run.
     private const double Run = 0.0006, ThinRun = 0.0019;
     // A matrix product with few rows reads every weight once: bytes per microsecond.
-    private const double WeightBandwidth = 46_000;
+    private const double WeightBandwidth = 90_000;
     // Elements per microsecond: QuantizeLinear or DequantizeLinear with the layout change beside it, and elementwise operators.
     private const double QuantizeElements = 5_000, RangeElements = 8_000, ElementwiseFloat = 4_000, ElementwiseInteger = 3_000;
     // What one more node costs.
@@ -64,7 +64,7 @@ public static class CostTable
 
     /// <summary>Microseconds of a matrix product whose activations are quantized at run time.</summary>
     public static double Dynamic(Site site, Node node, Statistics statistics) =>
-        4 * Node + Math.Max(MultiplyAdds(node, statistics) / IntegerMatrix, site.Tensor.Count / WeightBandwidth) + 2 * Elements(node.Input(0), statistics) / RangeElements;
+        2 * Node + Math.Max(MultiplyAdds(node, statistics) / IntegerMatrix, site.Tensor.Count / WeightBandwidth) + 2 * Elements(node.Input(0), statistics) / RangeElements;
 
     /// <summary>Microseconds of a matrix product with integer weights and float activations (MatMulNBits).</summary>
     public static double NBits(Site site, Node node, Statistics statistics) =>

@@ -25,8 +25,9 @@ public static class FormTable
     /// <param name="opset">Operator set of the prepared model.</param>
     /// <param name="observed">Whether the ranges of the activations around the site are known.</param>
     /// <param name="because">Why this form was wanted.</param>
+    /// <param name="fusedWeightsPay">Whether a matrix product with integer weights and float activations (MatMulNBits) is faster than floats at the rows it runs with; with many it is not.</param>
     /// <param name="saturationSafe">Whether products with 8-bit activations must be exact on processors without VNNI too.</param>
-    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false)
+    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false, bool fusedWeightsPay = true)
     {
         if (wanted == WeightForm.None) return new(site.Name, WeightForm.None, null, 32, because, Codes.RuleLeftAlone);
         if (site.Tensor.ElementType != Onnx.ElementType.Float)
@@ -54,7 +55,7 @@ public static class FormTable
             reasons.Add($"{site.OperatorName} has no fast dynamic form");
         }
         foreach (IEncoding encoding in new IEncoding[] { EncodingTable.GatherRows, EncodingTable.MatMulDequantize, EncodingTable.CastMul })
-            if (!IsTooSmallFor(encoding, site) && encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
+            if (!IsTooSmallFor(encoding, site) && (fusedWeightsPay || encoding != EncodingTable.MatMulDequantize) && encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
         return new(site.Name, WeightForm.None, null, 32, Join("no integer form of this operator is known", reasons), Codes.WeightHasNoForm);
     }
 

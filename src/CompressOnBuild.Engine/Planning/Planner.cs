@@ -57,7 +57,7 @@ public sealed class Planner
         .Where(s => s.IsObservable && s.SingleNode is { } n && n.Is("Conv")).Select(s => s.SingleNode!.Input(0)!.Name).Distinct().ToDictionary(n => n, _ => 1, StringComparer.Ordinal);
 
     /// <summary>The decision for one site when <paramref name="wanted"/> is asked for.</summary>
-    public WeightDecision Decide(Site site, WeightForm wanted, string because) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe);
+    public WeightDecision Decide(Site site, WeightForm wanted, string because) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site));
 
     /// <summary>
     /// The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists. A static form that the
@@ -102,6 +102,10 @@ public sealed class Planner
         var names = statics.ToHashSet(StringComparer.Ordinal);
         return QuantizedRegion.Find(Prepared.Graph, Sites.Where(s => names.Contains(s.Name)).SelectMany(s => s.Uses.Select(u => u.Node)).ToHashSet(), join);
     }
+
+    // Without a look at the shapes, one row is the likeliest.
+    private bool FusedWeightsPay(Site site) => Statistics is null || site.SingleNode is not { OpType: "MatMul" or "Gemm" } node || !Statistics.TryGet(node.Output(0)?.Name ?? "", out _)
+        || CostTable.NBits(site, node, Statistics) < CostTable.Float(site, node, Statistics);
 
     private bool IsObserved(Site site) => Statistics is not null && site.Uses.All(u =>
         IsObserved(u.Node.Input(0)) && IsObserved((QdqRules.AbsorbedActivation(u.Node) ?? u.Node).Output(0)));

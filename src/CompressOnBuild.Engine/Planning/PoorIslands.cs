@@ -30,6 +30,12 @@ internal static class PoorIslands
             if (gain < 0) Drop([name], $"int8 weights: an integer kernel here, with its borders, would cost {CostTable.Text(-gain)} more than floats");
         }
 
+        foreach (var name in statics)
+        {
+            var (integer, plain) = (CostTable.Integer(sites[name], sites[name].SingleNode!, seen), asFloat[name]);
+            if (integer > plain) wanted[name] = (WeightForm.Static, $"static int8: {CostTable.Text(integer)} instead of {CostTable.Text(plain)} by itself, but its integer neighbours need no conversion around it");
+        }
+
         double Total() => sites.Sum(p => statics.Contains(p.Key) ? CostTable.Integer(p.Value, p.Value.SingleNode!, seen) : asFloat[p.Key])
             + CostTable.Region(planner.Region(sites.Keys.Where(statics.Contains)), sites.Where(p => statics.Contains(p.Key)).Select(p => p.Value.SingleNode!).ToHashSet(), seen);
         double Without(IReadOnlyList<string> names)
