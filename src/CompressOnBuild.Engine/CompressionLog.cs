@@ -24,7 +24,10 @@ public sealed class NullCompressionLog : ICompressionLog
     /// <summary>The only one needed.</summary>
     public static readonly NullCompressionLog Instance = new();
     private NullCompressionLog() { }
+    /// <inheritdoc/>
     public void Stage(string text) { }
+    /// <inheritdoc/>
     public void Progress(double fraction, string text) { }
+    /// <inheritdoc/>
     public void Warning(Diagnostic diagnostic) { }
 }

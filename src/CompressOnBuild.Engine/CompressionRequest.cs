@@ -1,10 +1,34 @@
 namespace CompressOnBuild;
 
 /// <summary>What <c>auto</c> minimises.</summary>
-public enum Goal { Balanced, Size, Speed }
+public enum Goal
+{
+    /// <summary>Bytes and time together.</summary>
+    Balanced,
+    /// <summary>Bytes of the shipped model.</summary>
+    Size,
+    /// <summary>Time of one run.</summary>
+    Speed,
+}
 
 /// <summary>Where the compressed model will run.</summary>
-public enum Target { Cpu, CpuVnni, Cuda, DirectMl, Qnn, CoreMl, Web }
+public enum Target
+{
+    /// <summary>Any x64 or Arm64 processor: int8 products stay exact where the processor adds them up in 16 bits.</summary>
+    Cpu,
+    /// <summary>Processors with int8 dot products into 32 bits (AVX-512 VNNI, AVX-VNNI, Arm dot product).</summary>
+    CpuVnni,
+    /// <summary>ONNX Runtime's CUDA execution provider; its speed is not measured.</summary>
+    Cuda,
+    /// <summary>ONNX Runtime's DirectML execution provider; its speed is not measured.</summary>
+    DirectMl,
+    /// <summary>ONNX Runtime's QNN execution provider; its speed is not measured.</summary>
+    Qnn,
+    /// <summary>ONNX Runtime's CoreML execution provider; its speed is not measured.</summary>
+    CoreMl,
+    /// <summary>ONNX Runtime Web; its speed is not measured.</summary>
+    Web,
+}
 
 /// <summary>
 /// One model to compress: the metadata of a <c>CompressModel</c> item, parsed and checked. Paths are absolute.
@@ -22,10 +46,15 @@ public sealed record CompressionRequest
     public required string Name { get; init; }
     /// <summary>A preset's name or the path of a recipe file.</summary>
     public string Recipe { get; init; } = "auto";
+    /// <summary>What the search of the recipe <c>auto</c> minimises.</summary>
     public Goal Goal { get; init; } = Goal.Balanced;
+    /// <summary>Where the compressed model will run.</summary>
     public Target Target { get; init; } = Target.Cpu;
+    /// <summary>File or folder of unlabelled samples for activation ranges; null: a part of <see cref="EvaluationData"/> is set aside for it.</summary>
     public string? CalibrationData { get; init; }
+    /// <summary>File or folder of samples, labelled where possible, for the search and the gate; null: nothing is measured.</summary>
     public string? EvaluationData { get; init; }
+    /// <summary>A <c>preprocessor_config.json</c>; null: the file of that name beside the model or in the data folder.</summary>
     public string? Preprocessing { get; init; }
     /// <summary>Metric names; the first is the primary one. Empty: chosen from the data.</summary>
     public IReadOnlyList<string> Metrics { get; init; } = [];
@@ -37,6 +66,7 @@ public sealed record CompressionRequest
     public SizeLimit? MaxSize { get; init; }
     /// <summary>Largest latency as a share of the original's (0.8 = 80 %); null: no limit.</summary>
     public double? MaxLatency { get; init; }
+    /// <summary>Seed of everything that draws: splits and resampling.</summary>
     public int Seed { get; init; } = 1;
     /// <summary>Threads of the worker; 0: all processors. Never changes the result.</summary>
     public int Threads { get; init; }
@@ -47,7 +77,12 @@ public sealed record CompressionRequest
 }
 
 /// <summary>A size limit: bytes, or a share of the original.</summary>
+/// <param name="Bytes">The limit in bytes; null: <paramref name="Share"/> holds.</param>
+/// <param name="Share">The limit as a share of the original's bytes (0.4 = 40 %); null: <paramref name="Bytes"/> holds.</param>
 public sealed record SizeLimit(long? Bytes, double? Share);
 
-/// <summary>An absolute condition such as <c>top1&gt;=0.80</c>.</summary>
+/// <summary>An absolute condition on the compressed model such as <c>top1&gt;=0.80</c>.</summary>
+/// <param name="Metric">Name of the metric.</param>
+/// <param name="AtLeast">True for <c>&gt;=</c>, false for <c>&lt;=</c>.</param>
+/// <param name="Value">The bound, in the metric's unit.</param>
 public sealed record Requirement(string Metric, bool AtLeast, double Value);

@@ -3,21 +3,40 @@ using CompressOnBuild.Diagnostics;
 namespace CompressOnBuild;
 
 /// <summary>What the gate says.</summary>
-public enum Verdict { Pass, Fail, Inconclusive, Unmeasured }
+public enum Verdict
+{
+    /// <summary>No limit is broken, and the whole interval of the drop is within its limit.</summary>
+    Pass,
+    /// <summary>A limit is broken, beyond what chance explains.</summary>
+    Fail,
+    /// <summary>The interval of the drop contains its limit: more samples would decide.</summary>
+    Inconclusive,
+    /// <summary>There was no data to measure with.</summary>
+    Unmeasured,
+}
 
 /// <summary>Everything one request produced: what the reports print, split as the files are (deterministic facts, and measurements).</summary>
 public sealed record CompressionResult
 {
+    /// <summary>What was asked for.</summary>
     public required CompressionRequest Request { get; init; }
+    /// <summary>What the gate said.</summary>
     public required Verdict Verdict { get; init; }
+    /// <summary>The model as it was given, external data included.</summary>
     public required ModelFacts Original { get; init; }
+    /// <summary>The model that was written.</summary>
     public required ModelFacts Compressed { get; init; }
+    /// <summary>Every weight that was transformed, in the graph's order.</summary>
     public required IReadOnlyList<WeightFacts> Weights { get; init; }
+    /// <summary>Every weight that was left alone, in the graph's order.</summary>
     public required IReadOnlyList<SkippedWeight> Skipped { get; init; }
     /// <summary>What was done, in order, in the reader's words ("folded 35 BatchNormalization into Conv").</summary>
     public required IReadOnlyList<string> Steps { get; init; }
+    /// <summary>Every warning the log was told, in order.</summary>
     public required IReadOnlyList<Diagnostic> Warnings { get; init; }
+    /// <summary>What the result was computed from, and by what.</summary>
     public required Provenance Provenance { get; init; }
+    /// <summary>The figures that were measured.</summary>
     public required Measurements Measurements { get; init; }
     /// <summary>Absolute path of the compressed model.</summary>
     public required string OutputModel { get; init; }
@@ -33,37 +52,83 @@ public sealed record CompressionResult
     public IReadOnlyList<string> InputFolders { get; init; } = [];
 }
 
-/// <summary>Facts of one model file. <paramref name="ShippedBytes"/>: what travels to the user (packed size if packed).
-/// <paramref name="MultiplyAdds"/>: multiply-accumulates of one run at the shapes of the first sample; 0 when no data was given.</summary>
+/// <summary>Facts of one model.</summary>
+/// <param name="Sha256">Lower-case hex; of a model with external data, the hash over the hashes of all its files.</param>
+/// <param name="Bytes">Bytes of the model file and its external data.</param>
+/// <param name="ShippedBytes">Bytes that travel to the user (packed size if packed).</param>
+/// <param name="Parameters">Stored numbers of all graphs.</param>
+/// <param name="NonZeroParameters">Those that are not zero.</param>
+/// <param name="MultiplyAdds">Multiply-accumulates of one run at the shapes of the first sample; 0 when no data was given.</param>
 public sealed record ModelFacts(string Sha256, long Bytes, long ShippedBytes, long Parameters, long NonZeroParameters, long MultiplyAdds);
 
-/// <summary>One weight that was transformed. <paramref name="Because"/>: the figure or rule that chose the form.</summary>
+/// <summary>One weight that was transformed.</summary>
+/// <param name="Name">Name of the initializer or Constant.</param>
+/// <param name="Operator">Type of the node that reads it.</param>
+/// <param name="Shape">Dimensions as stored.</param>
+/// <param name="Technique">How the smaller form was computed, in words.</param>
+/// <param name="Encoding">Id of the way it is written in ONNX.</param>
+/// <param name="Bits">Bits per element.</param>
+/// <param name="Sparsity">Share of elements that are zero, 0 to 1.</param>
+/// <param name="Rank">Rank of a factored weight, else null.</param>
+/// <param name="BytesBefore">Bytes of the original data.</param>
+/// <param name="BytesAfter">Bytes of the new data, scales and zero points included.</param>
+/// <param name="Because">The figure or rule that chose the form.</param>
 public sealed record WeightFacts(string Name, string Operator, IReadOnlyList<long> Shape, string Technique, string Encoding, double Bits,
     double Sparsity, int? Rank, long BytesBefore, long BytesAfter, string Because);
 
-/// <summary>One weight left as it was: the rule's code (COB2xxx) or the measured loss, in <paramref name="Because"/>. Bytes of the weight.</summary>
+/// <summary>One weight left as it was.</summary>
+/// <param name="Name">Name of the initializer or Constant.</param>
+/// <param name="Operator">Type of the node that reads it.</param>
+/// <param name="Shape">Dimensions as stored.</param>
+/// <param name="Bytes">Bytes of its data.</param>
+/// <param name="Code">The reason's code, COB2101 to COB2106.</param>
+/// <param name="Because">The reason in words, with the measured loss where one was measured.</param>
 public sealed record SkippedWeight(string Name, string Operator, IReadOnlyList<long> Shape, long Bytes, string Code, string Because);
 
-/// <summary>Hashes of all inputs and the versions of what computed the result; a split's hash is null where there is no such split.</summary>
+/// <summary>Hashes (SHA-256, lower-case hex) of all inputs and the versions of what computed the result.</summary>
+/// <param name="ModelSha256">As <see cref="ModelFacts.Sha256"/> of the original.</param>
+/// <param name="RecipeName">As <see cref="Planning.Recipe.Name"/>.</param>
+/// <param name="RecipeSha256">As <see cref="Planning.Recipe.Sha256"/>.</param>
+/// <param name="CalibrationSha256">Of the samples that gave the ranges; null when there were none.</param>
+/// <param name="SelectionSha256">Of the samples the search saw; null when there were none.</param>
+/// <param name="GateSha256">Of the samples that were judged; null when there were none.</param>
+/// <param name="ToolVersion">As <see cref="Compressor.ToolVersion"/>.</param>
+/// <param name="OnnxRuntimeVersion">Version of the runtime that measured.</param>
+/// <param name="Seed">As <see cref="CompressionRequest.Seed"/>.</param>
+/// <param name="Target">As <see cref="CompressionRequest.Target"/>, in lower case.</param>
 public sealed record Provenance(string ModelSha256, string RecipeName, string RecipeSha256, string? CalibrationSha256, string? SelectionSha256,
     string? GateSha256, string ToolVersion, string OnnxRuntimeVersion, int Seed, string Target);
 
 /// <summary>What differs between machines and runs.</summary>
 public sealed record Measurements
 {
+    /// <summary>The metrics on the gate split, the primary one first; empty when there was no data.</summary>
     public IReadOnlyList<MetricResult> Metrics { get; init; } = [];
     /// <summary>Null when there was no data to run on.</summary>
     public Latency? Latency { get; init; }
+    /// <summary>Peak working set of the process so far, in bytes.</summary>
     public long PeakMemoryBytes { get; init; }
+    /// <summary>Wall time of the whole run, in seconds.</summary>
     public double Seconds { get; init; }
+    /// <summary>Name of the processor that measured.</summary>
     public string Processor { get; init; } = "";
+    /// <summary>Its instruction sets that matter to the speed, e.g. <c>AVX2</c>.</summary>
     public IReadOnlyList<string> InstructionSets { get; init; } = [];
+    /// <summary>Version of the runtime that measured.</summary>
     public string OnnxRuntime { get; init; } = "";
+    /// <summary>What a search tried, in order; empty without one.</summary>
     public IReadOnlyList<CandidateResult> Candidates { get; init; } = [];
 }
 
-/// <summary>One metric on the gate split, in the metric's own unit. <paramref name="Drop"/> is the worsening in the metric's own direction
-/// (positive = worse). <paramref name="Confidence"/>: 95 % interval of the drop from a paired comparison on the same samples.</summary>
+/// <summary>One metric on the gate split, in the metric's own unit.</summary>
+/// <param name="Name">Name of the metric, e.g. <c>top1</c>.</param>
+/// <param name="Original">Value of the original model.</param>
+/// <param name="Compressed">Value of the compressed model on the same samples.</param>
+/// <param name="Drop">The worsening in the metric's own direction: positive is worse.</param>
+/// <param name="Limit">Largest allowed drop; null: this metric is not judged.</param>
+/// <param name="Samples">Number of samples.</param>
+/// <param name="Confidence">95 % interval of the drop from a paired comparison; null when the samples give none.</param>
+/// <param name="Passed">False when the drop does not surely keep its limit: failed or undecided.</param>
 public sealed record MetricResult(string Name, double Original, double Compressed, double Drop, double? Limit, int Samples,
     Interval? Confidence, bool Passed)
 {
@@ -71,9 +136,17 @@ public sealed record MetricResult(string Name, double Original, double Compresse
     public Verdict Verdict => Passed ? Verdict.Pass : Confidence is { } c && Limit is { } limit && c.Low <= limit && c.High > limit ? Verdict.Inconclusive : Verdict.Fail;
 }
 
+/// <summary>A closed interval.</summary>
+/// <param name="Low">Lower bound.</param>
+/// <param name="High">Upper bound.</param>
 public sealed record Interval(double Low, double High);
 
-/// <summary>Alternating single-thread runs of both models; medians in ms, speedup = original / compressed over the pairs.</summary>
+/// <summary>Alternating single-thread runs of both models; a speedup is the original's time over the compressed model's, pair by pair.</summary>
+/// <param name="OriginalMs">Median time of one run of the original, in ms.</param>
+/// <param name="CompressedMs">Median time of one run of the compressed model, in ms.</param>
+/// <param name="SpeedupMin">Smallest speedup.</param>
+/// <param name="SpeedupMedian">Median speedup.</param>
+/// <param name="SpeedupMax">Largest speedup.</param>
 public sealed record Latency(double OriginalMs, double CompressedMs, double SpeedupMin, double SpeedupMedian, double SpeedupMax);
 
 /// <summary>One thing a search tried on the selection split.</summary>

@@ -27,7 +27,7 @@ public static class Equivalence
     }
 
     /// <summary>Seeded inputs for every input of a session: floats around 0, integers 0 or 1, booleans true.</summary>
-    public static Dictionary<string, Tensor> Inputs(Session session, long[] dynamic, int seed, Dictionary<string, Tensor> given)
+    internal static Dictionary<string, Tensor> Inputs(Session session, long[] dynamic, int seed, Dictionary<string, Tensor> given)
     {
         var result = new Dictionary<string, Tensor>(given);
         var next = 0;

@@ -14,7 +14,7 @@ public sealed class ModelBuilder
         model.OpsetImport.Add(new OperatorSetIdProto { Domain = "", Version = opset });
     }
 
-    public ModelProto Proto => model;
+    internal ModelProto Proto => model;
 
     public ModelBuilder Input(string name, ElementType type, params long[] shape) { model.Graph.Input.Add(Info(name, type, shape)); return this; }
     public ModelBuilder Input(string name, params long[] shape) => Input(name, ElementType.Float, shape);

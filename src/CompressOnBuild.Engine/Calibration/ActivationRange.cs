@@ -1,7 +1,7 @@
 namespace CompressOnBuild.Calibration;
 
 /// <summary>A quantization range. It always includes zero: padding and ReLU make exact zeros, which must stay exact.</summary>
-public readonly record struct ActivationRange
+internal readonly record struct ActivationRange
 {
     /// <summary>The range [min, max], widened to include zero.</summary>
     public ActivationRange(float min, float max) => (Min, Max) = (Math.Min(min, 0f) + 0f, Math.Max(max, 0f) + 0f); // + 0: never -0
@@ -17,7 +17,7 @@ public readonly record struct ActivationRange
 }
 
 /// <summary>real = <paramref name="Scale"/> * (quantized - <paramref name="ZeroPoint"/>), quantized in 0 to 255.</summary>
-public readonly record struct QuantizationParameters(float Scale, byte ZeroPoint)
+internal readonly record struct QuantizationParameters(float Scale, byte ZeroPoint)
 {
     private const int Levels = 255;
     /// <summary>

@@ -3,7 +3,7 @@ using CompressOnBuild.Runtime;
 namespace CompressOnBuild.Calibration;
 
 /// <summary>What to observe while the samples run.</summary>
-public sealed record CalibrationRequest
+internal sealed record CalibrationRequest
 {
     /// <summary>Names of values of the main graph: inputs, outputs or anything between. What is computed inside If, Loop or Scan bodies cannot be observed.</summary>
     public required IReadOnlyCollection<string> Values { get; init; }

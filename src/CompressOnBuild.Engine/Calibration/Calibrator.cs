@@ -9,7 +9,7 @@ namespace CompressOnBuild.Calibration;
 /// and forgotten. Values are accumulated in the order of the samples, each value by one thread at a time, so that the number of
 /// threads never changes a bit of the result.
 /// </summary>
-public static class Calibrator
+internal static class Calibrator
 {
     /// <summary>Observes <paramref name="request"/>'s values; <paramref name="model"/> is not changed.</summary>
     /// <param name="model">The model to run, with float activations.</param>

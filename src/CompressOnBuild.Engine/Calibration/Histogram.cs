@@ -7,7 +7,7 @@ namespace CompressOnBuild.Calibration;
 /// each side of zero; exact zeros, which quantization always keeps, are counted apart. The range grows by powers of two, which merges
 /// bins two by two exactly: the counts do not depend on how the data were cut into samples, and the memory not on their number.
 /// </summary>
-public sealed class Histogram
+internal sealed class Histogram
 {
     /// <summary>The width of a bin is at most 1/1024 of the largest magnitude, a quarter of a step of 8 bits.</summary>
     public const int BinsPerSide = 2048;

@@ -1,7 +1,7 @@
 namespace CompressOnBuild.Calibration;
 
 /// <summary>From what was observed of a value to the range that its quantization covers.</summary>
-public static class RangeEstimator
+internal static class RangeEstimator
 {
     /// <summary>
     /// The range of <paramref name="value"/> for uint8. <see cref="CalibrationMethod.Auto"/> is <see cref="CalibrationMethod.Mse"/>:

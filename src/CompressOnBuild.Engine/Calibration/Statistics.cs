@@ -4,7 +4,7 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Calibration;
 
 /// <summary>What the samples showed of the requested values. Values the runtime could not show (sequences, strings) are missing.</summary>
-public sealed class Statistics
+internal sealed class Statistics
 {
     private readonly Dictionary<string, ValueStatistics> values;
 
@@ -30,7 +30,7 @@ public sealed class Statistics
 /// One value over all samples. Only floating-point values (fp16, bf16 and double are read as float) have a range, a histogram and means;
 /// of others there are type and shape.
 /// </summary>
-public sealed class ValueStatistics
+internal sealed class ValueStatistics
 {
     internal ValueStatistics(string name) => Name = name;
 

@@ -1,7 +1,15 @@
 namespace CompressOnBuild.Diagnostics;
 
 /// <summary>How a diagnostic ends: an error fails the request, a warning does not.</summary>
-public enum Severity { Message, Warning, Error }
+public enum Severity
+{
+    /// <summary>For information.</summary>
+    Message,
+    /// <summary>Something to look at; the request goes on.</summary>
+    Warning,
+    /// <summary>The request failed.</summary>
+    Error,
+}
 
 /// <summary>
 /// One thing to tell the user: what was found, what is valid, what to do. <paramref name="File"/> is the path the user gave,

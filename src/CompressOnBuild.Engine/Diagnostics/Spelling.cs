@@ -3,7 +3,7 @@ using CompressOnBuild.Numerics;
 namespace CompressOnBuild.Diagnostics;
 
 /// <summary>"Did you mean": the nearest of some words.</summary>
-public static class Spelling
+internal static class Spelling
 {
     /// <summary>
     /// The word of <paramref name="words"/> with the smallest Levenshtein distance to <paramref name="text"/> (case ignored; the first one of

@@ -9,7 +9,7 @@ namespace CompressOnBuild.Encodings;
 /// The model is small on disk and runs at float speed, for any operator and from operator set 7 on. (A DequantizeLinear in this
 /// place would run at every call: the runtime never folds it.)
 /// </summary>
-public sealed class CastMul : IEncoding
+internal sealed class CastMul : IEncoding
 {
     public string Id => "cast-mul";
 

@@ -8,7 +8,7 @@ namespace CompressOnBuild.Encodings;
 /// DynamicQuantizeLSTM of ONNX Runtime (domain com.microsoft): input and recurrence weights as integers, activations quantized at
 /// every step. It takes both matrices transposed, [directions, input, 4 * hidden], with scales [directions, 4 * hidden].
 /// </summary>
-public sealed class DynamicLstm : IEncoding
+internal sealed class DynamicLstm : IEncoding
 {
     public const string Domain = "com.microsoft";
 

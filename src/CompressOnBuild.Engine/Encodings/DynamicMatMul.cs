@@ -7,7 +7,7 @@ namespace CompressOnBuild.Encodings;
 /// DynamicQuantizeLinear and MatMulInteger: activations are quantized at every run from their own range, no calibration. ONNX Runtime
 /// fuses the group to DynamicQuantizeMatMul. Operators: MatMul and Gemm with a constant right-hand matrix.
 /// </summary>
-public sealed class DynamicMatMul : IEncoding
+internal sealed class DynamicMatMul : IEncoding
 {
     /// <summary>DynamicQuantizeLinear came with operator set 11.</summary>
     public const int LowestOpset = 11;

@@ -7,7 +7,7 @@ namespace CompressOnBuild.Encodings;
 /// An embedding table as integers: Gather on the codes and on the scales of the rows, then Cast and Mul of the few rows that were
 /// asked for. (DequantizeLinear before the Gather would restore the whole table at every run.)
 /// </summary>
-public sealed class GatherRows : IEncoding
+internal sealed class GatherRows : IEncoding
 {
     public string Id => "gather";
 

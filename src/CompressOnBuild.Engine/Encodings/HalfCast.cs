@@ -5,7 +5,7 @@ using CompressOnBuild.Weights;
 namespace CompressOnBuild.Encodings;
 
 /// <summary>16-bit floats, Cast to 32 bits at load: half the bytes, float speed. (Computing in fp16 is slower on processors without it.)</summary>
-public static class HalfCast
+internal static class HalfCast
 {
     /// <summary>Stable name in plans and reports.</summary>
     public const string Id = "fp16-cast";

@@ -5,10 +5,10 @@ using CompressOnBuild.Weights;
 namespace CompressOnBuild.Encodings;
 
 /// <summary>A quantized weight and the place it came from, in the model that is being written.</summary>
-public sealed record EncodedSite(Site Site, Quantized Weight);
+internal sealed record EncodedSite(Site Site, Quantized Weight);
 
 /// <summary>How a quantized weight is spelled in ONNX. What a form needs of model and runtime is said by <see cref="Refuses"/>.</summary>
-public interface IEncoding
+internal interface IEncoding
 {
     /// <summary>Stable name in plans, locks and reports.</summary>
     string Id { get; }
@@ -21,7 +21,7 @@ public interface IEncoding
 }
 
 /// <summary>The encodings by name.</summary>
-public static class EncodingTable
+internal static class EncodingTable
 {
     public static CastMul CastMul { get; } = new();
     public static WeightDequantize Static { get; } = new("qdq");

@@ -8,7 +8,7 @@ namespace CompressOnBuild.Encodings;
 /// which is smaller and faster than float. With transB = 1 it would not fuse and be slower than float, so the weight is stored transposed;
 /// and a bias that is no constant vector must stay a node of its own.
 /// </summary>
-public sealed class MatMulDequantize : IEncoding
+internal sealed class MatMulDequantize : IEncoding
 {
     public string Id => "matmul-dq";
 

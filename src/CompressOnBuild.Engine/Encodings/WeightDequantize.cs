@@ -7,7 +7,7 @@ namespace CompressOnBuild.Encodings;
 /// DequantizeLinear before a Conv, Gemm or MatMul whose activations are quantized too: ONNX Runtime fuses the whole to QLinearConv,
 /// QGemm or QLinearMatMul. Without quantized activations this form is slower than float, so it is only written together with them.
 /// </summary>
-public sealed class WeightDequantize(string id) : IEncoding
+internal sealed class WeightDequantize(string id) : IEncoding
 {
     /// <summary>Scales along an axis came with DequantizeLinear 13.</summary>
     public const int LowestOpset = 13;

@@ -3,7 +3,7 @@ using CompressOnBuild.Diagnostics;
 namespace CompressOnBuild.Evaluation;
 
 /// <summary>How an output becomes a decision that can be compared with a label.</summary>
-public enum Decode
+internal enum Decode
 {
     /// <summary>By the kind of the labels: a class by the largest score, a sequence by argmax.</summary>
     Default,
@@ -23,7 +23,7 @@ public enum Decode
 /// <paramref name="End"/>: a sequence is cut before the first id of this value. <paramref name="Padding"/>: ids of this value at the end of
 /// a label are no part of it. <paramref name="PositiveClass"/>: the class whose score <c>auc</c> ranks.
 /// </summary>
-public sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<string>? Alphabet = null, int Blank = 0, bool IgnoreSpaces = false,
+internal sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<string>? Alphabet = null, int Blank = 0, bool IgnoreSpaces = false,
     int? End = null, int Padding = -1, double Threshold = 0.5, int PositiveClass = 1);
 
 /// <summary>
@@ -34,7 +34,7 @@ public sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<stri
 /// </code>
 /// Other keys: <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>. All are optional.
 /// </summary>
-public sealed record EvaluationConfiguration
+internal sealed record EvaluationConfiguration
 {
     /// <summary>Model input to the data's name for it (an array).</summary>
     public IReadOnlyDictionary<string, string> Inputs { get; init; } = new Dictionary<string, string>();

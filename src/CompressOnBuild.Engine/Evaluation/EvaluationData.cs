@@ -6,7 +6,7 @@ using CompressOnBuild.Runtime;
 namespace CompressOnBuild.Evaluation;
 
 /// <summary>The data sets of a request, divided into splits, with the metrics that judge them.</summary>
-public sealed class EvaluationData : IDisposable
+internal sealed class EvaluationData : IDisposable
 {
     private readonly List<IDataset> datasets;
 

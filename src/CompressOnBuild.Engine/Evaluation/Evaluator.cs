@@ -9,7 +9,7 @@ namespace CompressOnBuild.Evaluation;
 /// Measures models on a split against the original on the same samples. Samples run side by side on one session, one thread each;
 /// contributions are added in the order of the samples, so the number of threads never changes a figure.
 /// </summary>
-public sealed class Evaluator
+internal sealed class Evaluator
 {
     /// <summary>Decoded samples and original outputs are kept up to this many bytes each: a search reads the selection split many times.</summary>
     private const long CacheBytes = 512L << 20;

@@ -4,16 +4,16 @@ using CompressOnBuild.Diagnostics;
 namespace CompressOnBuild.Evaluation;
 
 /// <summary>What is judged: the gate split's metrics, the primary one first, and the sizes and times of both models.</summary>
-public sealed record GateInput(IReadOnlyList<MetricResult> Metrics, ModelFacts Original, ModelFacts Compressed, Latency? Latency, bool SmallerExpected);
+internal sealed record GateInput(IReadOnlyList<MetricResult> Metrics, ModelFacts Original, ModelFacts Compressed, Latency? Latency, bool SmallerExpected);
 
 /// <summary>The verdict, its warnings, and every broken limit as an error.</summary>
-public sealed record GateResult(Verdict Verdict, IReadOnlyList<Diagnostic> Errors, IReadOnlyList<Diagnostic> Warnings);
+internal sealed record GateResult(Verdict Verdict, IReadOnlyList<Diagnostic> Errors, IReadOnlyList<Diagnostic> Warnings);
 
 /// <summary>
 /// Judges. The accuracy limit is held against the 95 % interval of the drop, not against the point: pass when the whole interval is
 /// within the limit, fail when the whole interval is beyond it, inconclusive in between. Everything else is judged by its figure.
 /// </summary>
-public static class Gate
+internal static class Gate
 {
     /// <summary>The limit on the drop that applies when the item names none.</summary>
     public const double DefaultMaxAccuracyDrop = 0.01;

@@ -8,7 +8,7 @@ namespace CompressOnBuild.Evaluation;
 /// <paramref name="Confidence"/>: 95 % interval of the drop; null for a single sample. <paramref name="Worse"/> and <paramref name="Better"/>:
 /// samples that went from right to wrong and back, for metrics that are shares, else null.
 /// </summary>
-public sealed record PairedComparison(double Original, double Compressed, double Drop, Interval? Confidence, int Samples, int? Worse, int? Better)
+internal sealed record PairedComparison(double Original, double Compressed, double Drop, Interval? Confidence, int Samples, int? Worse, int? Better)
 {
     private const int Resamples = 1000;
     // Two-sided 95 % quantile of the normal distribution.

@@ -8,7 +8,7 @@ namespace CompressOnBuild.Evaluation;
 
 /// <summary>Some samples of a data set, in its order. <paramref name="Sha256"/>: over the content of inputs, labels and the files that say how
 /// they are read; it does not depend on names or order.</summary>
-public sealed record Split(IDataset Dataset, IReadOnlyList<int> Indices, string Sha256)
+internal sealed record Split(IDataset Dataset, IReadOnlyList<int> Indices, string Sha256)
 {
     public int Count => Indices.Count;
 
@@ -26,7 +26,7 @@ public sealed record Split(IDataset Dataset, IReadOnlyList<int> Indices, string 
 /// <para>Who goes where is decided by a hash of the seed and the sample's content, so neither names nor order matter.
 /// Where labels are classes, each class is divided in the same proportion.</para>
 /// </summary>
-public sealed record Splits(Split Calibration, Split Selection, Split Gate, bool Independent, IReadOnlyList<Diagnostic> Warnings)
+internal sealed record Splits(Split Calibration, Split Selection, Split Gate, bool Independent, IReadOnlyList<Diagnostic> Warnings)
 {
     private const int MostCalibration = 100, MostSelection = 256, Few = 10;
 

@@ -1,7 +1,7 @@
 namespace CompressOnBuild.Numerics;
 
 /// <summary>Levenshtein's distance (1966): fewest insertions, deletions and substitutions of single elements.</summary>
-public static class EditDistance
+internal static class EditDistance
 {
     /// <summary>The distance of two sequences; time is the product of their lengths, memory the length of <paramref name="b"/>.</summary>
     public static int Of<T>(ReadOnlySpan<T> a, ReadOnlySpan<T> b) where T : IEquatable<T>

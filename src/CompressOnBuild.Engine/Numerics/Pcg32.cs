@@ -4,7 +4,7 @@ namespace CompressOnBuild.Numerics;
 /// PCG-XSH-RR 64/32 (O'Neill 2014, "PCG: A Family of Simple Fast Space-Efficient Statistically Good Algorithms for Random Number
 /// Generation"): everything that draws uses it, so that a seed gives the same numbers on every machine and runtime.
 /// </summary>
-public sealed class Pcg32
+internal sealed class Pcg32
 {
     private readonly ulong increment;
     private ulong state;

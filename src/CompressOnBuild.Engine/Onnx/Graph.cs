@@ -17,14 +17,18 @@ public sealed class Graph
         Nodes = new NodeList();
     }
 
+    /// <summary>The model this graph belongs to.</summary>
     public Model Model { get; }
     /// <summary>The graph around this body; null for the main graph.</summary>
     public Graph? Outer { get; }
     /// <summary>The message without nodes, initializers, inputs, outputs and value infos.</summary>
     internal GraphProto Shell { get; }
+    /// <summary>Name as stored; may be empty.</summary>
     public string Name => Shell.Name;
 
+    /// <summary>Inputs in their order; an initializer may be among them as a default.</summary>
     public List<Value> Inputs { get; } = [];
+    /// <summary>Outputs in their order; add by <see cref="AddOutput(Value)"/>.</summary>
     public List<Value> Outputs { get; } = [];
     /// <summary>Declarations of the outputs, in their order: an output may be declared otherwise than the value it shows.</summary>
     internal List<ValueInfoProto> OutputInfos { get; } = [];
@@ -60,7 +64,9 @@ public sealed class Graph
     }
 
     /// <summary>Shows a value as one more output of the graph.</summary>
-    public void AddOutput(Value value, ValueInfoProto? declared = null)
+    public void AddOutput(Value value) => AddOutput(value, null);
+
+    internal void AddOutput(Value value, ValueInfoProto? declared)
     {
         Outputs.Add(value);
         OutputInfos.Add(declared ?? value.Info ?? new ValueInfoProto());
@@ -190,8 +196,11 @@ public sealed class Graph
 /// <summary>The nodes of a graph as a linked list: inserting and removing, also during iteration, never disturbs the rest.</summary>
 public sealed class NodeList : IEnumerable<Node>
 {
+    /// <summary>The first node; null when there is none.</summary>
     public Node? First { get; private set; }
+    /// <summary>The last node; null when there is none.</summary>
     public Node? Last { get; private set; }
+    /// <summary>Number of nodes.</summary>
     public int Count { get; private set; }
 
     internal void Insert(Node node, Node? before)
@@ -221,6 +230,7 @@ public sealed class NodeList : IEnumerable<Node>
         Insert(node, before);
     }
 
+    /// <summary>Every node in execution order; a node that is removed meanwhile is left out, one inserted further on is met.</summary>
     public IEnumerator<Node> GetEnumerator()
     {
         for (var node = First; node is not null;)

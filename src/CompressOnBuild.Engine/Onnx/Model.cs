@@ -15,6 +15,7 @@ public sealed class Model
     /// <summary>The message without its graph.</summary>
     internal ModelProto Shell { get; }
 
+    /// <summary>The main graph.</summary>
     public Graph Graph { get; internal set; } = null!;
 
     /// <summary>The file the model was read from (messages), or an empty string.</summary>
@@ -23,6 +24,7 @@ public sealed class Model
     /// <summary>Full paths of the external data files the model refers to.</summary>
     public IReadOnlyList<string> ExternalFiles { get; internal init; } = [];
 
+    /// <summary>Version of the ONNX file format.</summary>
     public long IrVersion { get => Shell.IrVersion; set => Shell.IrVersion = value; }
 
     /// <summary>The imported version of an operator set; 0 when it is not imported. The default domain is the empty string.</summary>

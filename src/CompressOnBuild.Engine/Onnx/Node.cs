@@ -13,17 +13,25 @@ public sealed class NodeAttribute
         Bodies = bodies ?? [];
     }
 
+    /// <summary>Name by which the operator knows it.</summary>
     public string Name => Proto.Name;
     /// <summary>The message; of graph and tensor attributes only name and type.</summary>
-    public AttributeProto Proto { get; }
+    internal AttributeProto Proto { get; }
+    /// <summary>The value of a tensor attribute, else null.</summary>
     public Tensor? Tensor { get; }
+    /// <summary>The values of an attribute of graphs, else empty.</summary>
     public IReadOnlyList<Graph> Bodies { get; }
 
+    /// <summary>An attribute of one integer.</summary>
     public static NodeAttribute Int(string name, long value) => new(new AttributeProto { Name = name, I = value, Type = AttributeProto.Types.AttributeType.Int });
+    /// <summary>An attribute of one float.</summary>
     public static NodeAttribute Float(string name, float value) => new(new AttributeProto { Name = name, F = value, Type = AttributeProto.Types.AttributeType.Float });
+    /// <summary>An attribute of one text, stored as UTF-8.</summary>
     public static NodeAttribute String(string name, string value) => new(new AttributeProto { Name = name, S = ByteString.CopyFromUtf8(value), Type = AttributeProto.Types.AttributeType.String });
+    /// <summary>An attribute of one tensor.</summary>
     public static NodeAttribute OfTensor(string name, Tensor value) => new(new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Tensor }, value);
 
+    /// <summary>An attribute of integers.</summary>
     public static NodeAttribute Ints(string name, params IEnumerable<long> values)
     {
         var proto = new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Ints };
@@ -31,6 +39,7 @@ public sealed class NodeAttribute
         return new(proto);
     }
 
+    /// <summary>An attribute of texts, stored as UTF-8.</summary>
     public static NodeAttribute Strings(string name, params IEnumerable<string> values)
     {
         var proto = new AttributeProto { Name = name, Type = AttributeProto.Types.AttributeType.Strings };
@@ -50,20 +59,27 @@ public sealed class Node
 
     /// <summary>The message without inputs, outputs and attributes.</summary>
     internal NodeProto Shell { get; }
+    /// <summary>The graph this node was made in.</summary>
     public Graph Graph { get; }
-    /// <summary>Neighbours in execution order.</summary>
+    /// <summary>The node after this one in execution order; null at the end.</summary>
     public Node? Next { get; internal set; }
+    /// <summary>The node before this one in execution order; null at the start.</summary>
     public Node? Previous { get; internal set; }
     /// <summary>False after the node was taken out of its graph.</summary>
     public bool IsInGraph { get; internal set; }
 
+    /// <summary>Type of the operator, e.g. <c>Conv</c>.</summary>
     public string OpType => Shell.OpType;
     /// <summary>The operator's domain; the default domain is the empty string.</summary>
     public string Domain => Model.Normalize(Shell.Domain);
+    /// <summary>Name as stored; may be empty.</summary>
     public string Name { get => Shell.Name; set => Shell.Name = value; }
 
+    /// <summary>What it reads; null where an optional input is left out.</summary>
     public IReadOnlyList<Value?> Inputs => inputs;
+    /// <summary>What it computes; null where an optional output is left out.</summary>
     public IReadOnlyList<Value?> Outputs => outputs;
+    /// <summary>The attributes that are stated, in file order; those left out have the operator's default.</summary>
     public IReadOnlyList<NodeAttribute> Attributes => attributes;
     /// <summary>The graphs this node runs: branches of If, bodies of Loop and Scan.</summary>
     public IEnumerable<Graph> Bodies => attributes.SelectMany(a => a.Bodies);
@@ -77,6 +93,7 @@ public sealed class Node
     /// <summary>True for an operator of the default domain with this type.</summary>
     public bool Is(string opType) => Shell.OpType == opType && Domain.Length == 0;
 
+    /// <summary>Lets input <paramref name="index"/> read <paramref name="value"/> (null: left out), growing the list as needed.</summary>
     public void SetInput(int index, Value? value)
     {
         while (inputs.Count <= index) inputs.Add(null);
@@ -109,12 +126,18 @@ public sealed class Node
         value.OutputIndex = index;
     }
 
+    /// <summary>The attribute called <paramref name="name"/>, null when it is not stated.</summary>
     public NodeAttribute? Attribute(string name) => attributes.FirstOrDefault(a => a.Name == name);
+    /// <summary>The integer attribute <paramref name="name"/>; <paramref name="absent"/> when it is not stated or no integer.</summary>
     public long Int(string name, long absent) => Attribute(name) is { Proto.HasI: true } a ? a.Proto.I : absent;
+    /// <summary>The float attribute <paramref name="name"/>; <paramref name="absent"/> when it is not stated or no float.</summary>
     public float Float(string name, float absent) => Attribute(name) is { Proto.HasF: true } a ? a.Proto.F : absent;
+    /// <summary>The text attribute <paramref name="name"/>; <paramref name="absent"/> when it is not stated or no text.</summary>
     public string String(string name, string absent) => Attribute(name) is { Proto.HasS: true } a ? a.Proto.S.ToStringUtf8() : absent;
+    /// <summary>The attribute <paramref name="name"/> of integers; null when it is not stated.</summary>
     public long[]? Ints(string name) => Attribute(name)?.Proto.Ints.ToArray();
 
+    /// <summary>States an attribute, in place of the one of that name if there is one.</summary>
     public void SetAttribute(NodeAttribute attribute)
     {
         var at = attributes.FindIndex(a => a.Name == attribute.Name);
@@ -122,6 +145,7 @@ public sealed class Node
         else attributes.Add(attribute);
     }
 
+    /// <summary>Takes an attribute out; does nothing when it is not stated.</summary>
     public void RemoveAttribute(string name) => attributes.RemoveAll(a => a.Name == name);
 
     /// <summary>What a Constant node holds; null for forms without a dense tensor (sparse values, strings).</summary>
@@ -140,5 +164,6 @@ public sealed class Node
         };
     }
 
+    /// <summary><c>Conv(x, w) -> y</c>, for messages.</summary>
     public override string ToString() => $"{OpType}({string.Join(", ", inputs)}) -> {string.Join(", ", outputs)}";
 }

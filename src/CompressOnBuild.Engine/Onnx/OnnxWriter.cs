@@ -13,7 +13,7 @@ public static class OnnxWriter
     public static byte[] ToBytes(Model model) => ToProto(model).ToByteArray();
 
     /// <summary>The model as a message, tensors inline.</summary>
-    public static ModelProto ToProto(Model model)
+    internal static ModelProto ToProto(Model model)
     {
         var proto = model.Shell.Clone();
         proto.Graph = ToProto(model.Graph);

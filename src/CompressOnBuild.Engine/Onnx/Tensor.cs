@@ -32,8 +32,11 @@ public sealed class Tensor
             throw new ArgumentException($"{bytes.Length} bytes do not fill {elementType}[{string.Join(",", shape)}] ({ByteCount} bytes).", nameof(bytes));
     }
 
+    /// <summary>Type of the elements.</summary>
     public ElementType ElementType { get; }
+    /// <summary>The dimensions, outermost first; empty for a scalar.</summary>
     public ReadOnlySpan<long> Shape => shape;
+    /// <summary>Number of dimensions.</summary>
     public int Rank => shape.Length;
     /// <summary>Number of elements.</summary>
     public long Count => CountOf(shape);
@@ -46,11 +49,15 @@ public sealed class Tensor
     /// <summary>The message this tensor was read from: written back as it was when it is not external.</summary>
     internal TensorProto? Origin { get; }
 
+    /// <summary>A tensor with a copy of <paramref name="values"/>, row-major; the shape's product must be their number.</summary>
+    /// <exception cref="NotSupportedException"><typeparamref name="T"/> is the type of no ONNX element.</exception>
     public static Tensor Create<T>(T[] values, params long[] shape) where T : unmanaged =>
         new(ElementTypeOf<T>(), shape, MemoryMarshal.AsBytes<T>(values).ToArray());
 
+    /// <summary>A tensor of rank 0.</summary>
     public static Tensor Scalar<T>(T value) where T : unmanaged => Create([value]);
 
+    /// <summary>A string tensor over <paramref name="values"/> (not copied), row-major.</summary>
     public static Tensor OfStrings(IReadOnlyList<string> values, params long[] shape) =>
         new(ElementType.String, shape, new Lazy<ReadOnlyMemory<byte>>(ReadOnlyMemory<byte>.Empty), null, values);
 
@@ -98,6 +105,7 @@ public sealed class Tensor
     /// <summary>The same data under another shape with the same number of elements.</summary>
     public Tensor Reshape(params long[] newShape) => new(ElementType, newShape, Data);
 
+    /// <summary><c>Float[3,4]</c>, for messages.</summary>
     public override string ToString() => $"{ElementType}[{string.Join(",", shape)}]";
 
     internal static Tensor FromProto(TensorProto proto, string name, string file, ExternalData external)

@@ -12,6 +12,7 @@ public sealed class Value
 
     internal Value(Graph graph, string name) { Graph = graph; Name = name; }
 
+    /// <summary>Name in the graph; a new one must come from <see cref="Model.NewName"/>.</summary>
     public string Name { get; set; }
 
     /// <summary>The graph in whose scope the value lives; nested bodies may read it too.</summary>
@@ -27,12 +28,14 @@ public sealed class Value
     public Tensor? Initializer { get; internal set; }
 
     /// <summary>Declared type and shape, where the model states one.</summary>
-    public ValueInfoProto? Info { get; set; }
+    internal ValueInfoProto? Info { get; set; }
 
     /// <summary>Every node input that reads it, in nested graphs too.</summary>
     public IReadOnlyList<Use> Uses => uses;
 
+    /// <summary>Whether it is an input of its graph.</summary>
     public bool IsGraphInput => Graph.Inputs.Contains(this);
+    /// <summary>Whether it is an output of its graph.</summary>
     public bool IsGraphOutput => Graph.Outputs.Contains(this);
 
     /// <summary>
@@ -71,5 +74,6 @@ public sealed class Value
     internal void AddUse(Use use) => uses.Add(use);
     internal void RemoveUse(Use use) => uses.Remove(use);
 
+    /// <summary>The name.</summary>
     public override string ToString() => Name;
 }

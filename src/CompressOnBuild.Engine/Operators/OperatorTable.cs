@@ -3,16 +3,16 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Operators;
 
 /// <summary>What a weight does in its operator: decides which integer forms exist for it.</summary>
-public enum WeightRole { Convolution, TransposedConvolution, MatrixProduct, Lookup, Recurrent }
+internal enum WeightRole { Convolution, TransposedConvolution, MatrixProduct, Lookup, Recurrent }
 
 /// <summary>
 /// An operator with weights, as a row of facts. <paramref name="ChannelAxes"/> gives the axes of the weight that index independent output
 /// channels (one scale each), from the node and the weight's rank; they are neighbours.
 /// </summary>
-public sealed record Operator(string OpType, int WeightInput, int? BiasInput, WeightRole Role, Func<Node, int, int[]> ChannelAxes);
+internal sealed record Operator(string OpType, int WeightInput, int? BiasInput, WeightRole Role, Func<Node, int, int[]> ChannelAxes);
 
 /// <summary>The operators whose weights can be compressed. A new one is one row here and one tiny model for the matrix test.</summary>
-public static class OperatorTable
+internal static class OperatorTable
 {
     public static IReadOnlyList<Operator> Rows { get; } =
     [

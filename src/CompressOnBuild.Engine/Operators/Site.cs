@@ -4,10 +4,10 @@ using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 namespace CompressOnBuild.Operators;
 
 /// <summary>One reader of a weight: input <paramref name="Input"/> of <paramref name="Node"/>; <paramref name="Operator"/> is null for a reader that knows no weights.</summary>
-public sealed record SiteUse(Node Node, int Input, Operator? Operator);
+internal sealed record SiteUse(Node Node, int Input, Operator? Operator);
 
 /// <summary>A weight that can be compressed, wherever it is stored, with everybody who reads it.</summary>
-public sealed class Site
+internal sealed class Site
 {
     private readonly Lazy<float> largest;
 

@@ -6,7 +6,7 @@ namespace CompressOnBuild.Operators;
 /// Finds the weights of a model: initializers (also those that are inputs too), Constant nodes, in the main graph and in every body,
 /// read where they stand or captured from an outer scope.
 /// </summary>
-public static class SiteFinder
+internal static class SiteFinder
 {
     /// <summary>All weights in the order in which the graphs hold them, the same order and names for a clone.</summary>
     public static IReadOnlyList<Site> Find(Model model)

@@ -4,7 +4,7 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Placement;
 
 /// <summary>How an operator behaves between quantized values.</summary>
-public enum QdqBehaviour
+internal enum QdqBehaviour
 {
     /// <summary>No integer kernel: its inputs are dequantized, its output is float.</summary>
     Float,
@@ -18,7 +18,7 @@ public enum QdqBehaviour
 /// What ONNX Runtime's CPU provider fuses between DequantizeLinear and QuantizeLinear (knowledge: its QDQ selectors). Everything that
 /// is not here stays float: a lone pair around it would only cost time.
 /// </summary>
-public static class QdqRules
+internal static class QdqRules
 {
     private static readonly HashSet<string> Same = ["Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "MaxPool", "Slice"];
     private static readonly HashSet<string> Requantize = ["Add", "Mul", "AveragePool", "GlobalAveragePool", "Concat", "LeakyRelu", "Sigmoid"];

@@ -4,7 +4,7 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Placement;
 
 /// <summary>Writes QuantizeLinear and DequantizeLinear pairs; unsigned 8-bit activations, one scale a tensor.</summary>
-public static class QdqWriter
+internal static class QdqWriter
 {
     /// <summary>Quantizes the values of <paramref name="region"/> in its own model; a value without parameters is an error of the caller.</summary>
     public static void Write(QuantizedRegion region, IReadOnlyDictionary<string, QuantizationParameters> parameters)

@@ -9,7 +9,7 @@ namespace CompressOnBuild.Placement;
 ///    them wants integers. So a chain stays in integers and no lone pair is written around a float operator.
 /// 3. The data inputs of integer nodes are quantized, and their outputs where the kernel's output is an integer.
 /// </summary>
-public sealed class QuantizedRegion
+internal sealed class QuantizedRegion
 {
     private readonly HashSet<Node> integers = [];
     private readonly HashSet<Node> absorbed = [];
@@ -86,4 +86,4 @@ public sealed class QuantizedRegion
 /// reader reads the dequantized value; else only the integer readers do. <paramref name="Source"/>: it must share the parameters of this
 /// value. <paramref name="Activation"/>: the Relu or Clip absorbed before it.
 /// </summary>
-public sealed record QuantizedValue(Value Value, bool FromInteger, Value? Source, Node? Activation);
+internal sealed record QuantizedValue(Value Value, bool FromInteger, Value? Source, Node? Activation);

@@ -9,7 +9,7 @@ namespace CompressOnBuild.Planning;
 /// Estimated time of forms, from shapes alone: the same on every machine, so that a plan never depends on a stopwatch. The constants
 /// are fitted to single-thread sessions of ONNX Runtime 1.31 on x64 with VNNI (microseconds); only their ratios matter.
 /// </summary>
-public static class CostTable
+internal static class CostTable
 {
     // Multiply-accumulates per microsecond; "thin": fewer than 16 channels on one side, where vectors stay half empty.
     private const double FloatConv = 110_000, FloatThinConv = 40_000, FloatDepthwise = 55_000, FloatMatrix = 90_000;

@@ -10,7 +10,7 @@ namespace CompressOnBuild.Planning;
 /// Turns a wanted form into one that the operator, the operator set and the runtime have, never one that is slower than float where a
 /// faster one exists. Order of fallback: static, dynamic, weights.
 /// </summary>
-public static class FormTable
+internal static class FormTable
 {
     // Names and nodes that a rewritten weight adds to the file, about.
     private const int NodeBytes = 90;

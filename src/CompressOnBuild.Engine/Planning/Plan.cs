@@ -7,16 +7,16 @@ namespace CompressOnBuild.Planning;
 /// <paramref name="Because"/> is the figure or rule that chose it; <paramref name="Code"/> the rule's page when the weight is left alone.
 /// <paramref name="SaturationSafe"/>: products with it are exact on processors without VNNI too.
 /// </summary>
-public sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null, bool SaturationSafe = false);
+internal sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null, bool SaturationSafe = false);
 
 /// <summary>Parameters of one quantized activation.</summary>
-public sealed record ValueDecision(string Value, QuantizationParameters Parameters);
+internal sealed record ValueDecision(string Value, QuantizationParameters Parameters);
 
 /// <summary>The whole plan: plain data, names only. What is executed, reported, and later locked.</summary>
 /// <param name="Weights">One decision for every site, in the model's order.</param>
 /// <param name="Values">Activations to quantize.</param>
 /// <param name="JoinRegions">Whether operators between integer nodes run on integers too.</param>
-public sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions)
+internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions)
 {
     /// <summary>A plan that leaves everything alone for the same reason.</summary>
     public static Plan Nothing { get; } = new([], [], false);

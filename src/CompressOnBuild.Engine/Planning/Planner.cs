@@ -10,7 +10,7 @@ namespace CompressOnBuild.Planning;
 /// Turns wanted forms into a plan: forms the runtime has, the activations to quantize around them, and their parameters.
 /// Knows the prepared model and what calibration saw of it; never measures.
 /// </summary>
-public sealed class Planner
+internal sealed class Planner
 {
     private readonly Recipe recipe;
     private readonly int opset;

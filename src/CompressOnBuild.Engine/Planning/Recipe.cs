@@ -28,7 +28,11 @@ public enum WeightForm
     Fp16,
 }
 
-/// <summary>One rule: where it applies, and what it asks. An empty operator list and a null pattern match everything.</summary>
+/// <summary>One rule: where it applies, and what it asks.</summary>
+/// <param name="Operators">Types of the nodes that read the weight; empty matches all.</param>
+/// <param name="NamePattern">Regular expression (without backtracking) on the weight's name; null matches all.</param>
+/// <param name="Form">What it asks for.</param>
+/// <param name="Bits">Bits per element; 0 where the form has no choice.</param>
 public sealed record RecipeRule(IReadOnlyList<string> Operators, string? NamePattern, WeightForm Form, int Bits)
 {
     // Patterns come from files: a backtracking one must not hang the build, so none backtracks.
@@ -55,10 +59,13 @@ public sealed record Recipe
 
     /// <summary>The preset's name, or the file's name without folder and extension.</summary>
     public required string Name { get; init; }
+    /// <summary>What it is for, in the author's words; may be empty.</summary>
     public string Description { get; init; } = "";
     /// <summary>Whether the planner may try several plans on the selection split and keep the best.</summary>
     public bool Search { get; init; }
+    /// <summary>The rules in file order; the last one that matches a weight decides.</summary>
     public IReadOnlyList<RecipeRule> Rules { get; init; } = [];
+    /// <summary>How activation ranges are found.</summary>
     public RecipeCalibration Calibration { get; init; } = new();
     /// <summary>Whether the mean error of quantized weights is added to the bias.</summary>
     public bool BiasCorrection { get; init; } = true;

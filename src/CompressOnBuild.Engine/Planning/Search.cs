@@ -10,13 +10,13 @@ namespace CompressOnBuild.Planning;
 /// What the selection split says of a candidate: bytes of its file, the primary metric, how much worse it is than the original's, and
 /// whether the 95 % interval of the drop lies above 0 (<paramref name="ShownWorse"/>).
 /// </summary>
-public sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true);
+internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true);
 
 /// <summary>
 /// What a search may ask. <paramref name="Measure"/>: the primary metric on the selection split. <paramref name="Fidelity"/>: signal-to-noise
 /// ratio (dB) of the outputs against the original's on a few calibration samples, a finer ruler than any metric.
 /// </summary>
-public sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double> Fidelity);
+internal sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double> Fidelity);
 
 /// <summary>
 /// Chooses the forms of <c>auto</c>.
@@ -28,7 +28,7 @@ public sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double> 
 ///    floats, again as few as needed.
 /// Every decision names its figure. Nothing here depends on a clock.
 /// </summary>
-public sealed class Search(Planner planner, Goal goal, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
+internal sealed class Search(Planner planner, Goal goal, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
 {
     // The gate looks at other samples: the selection split must leave room for the difference.
     private const double ShareOfLimit = 0.5;

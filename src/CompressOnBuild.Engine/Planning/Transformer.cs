@@ -11,7 +11,7 @@ namespace CompressOnBuild.Planning;
 /// Executes a plan on a copy of the prepared model. Quantized weights are kept between plans: a search that tries fifty plans rounds
 /// every weight once.
 /// </summary>
-public sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans)
+internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans)
 {
     private readonly Dictionary<(string Site, int Bits, bool Safe), Quantized> quantized = [];
 

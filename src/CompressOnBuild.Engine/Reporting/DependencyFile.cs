@@ -7,7 +7,7 @@ namespace CompressOnBuild.Reporting;
 /// <c>inputs.txt</c> and <c>accessor.txt</c>: what the build's targets read to know, without starting the worker, whether the output is
 /// still current and which names the accessor has. UTF-8, LF. Written last, so an interrupted run leaves the old list, which is then stale.
 /// </summary>
-public static class DependencyFile
+internal static class DependencyFile
 {
     public const string Inputs = "inputs.txt";
     public const string Accessor = "accessor.txt";

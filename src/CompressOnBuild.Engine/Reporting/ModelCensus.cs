@@ -3,7 +3,7 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Reporting;
 
 /// <summary>Counts what a model stores.</summary>
-public static class ModelCensus
+internal static class ModelCensus
 {
     /// <summary>Elements of all stored number tensors of rank 1 or more, and how many of them are not zero.</summary>
     public static (long Parameters, long NonZero) Parameters(Model model)

@@ -9,7 +9,7 @@ namespace CompressOnBuild.Reporting;
 /// Files that replace their targets together: each is written into a temporary file beside its target and flushed to the disk, and only
 /// when all are there are they moved. A full disk or a killed process so leaves the old files, all of them, except in the instant of the moves.
 /// </summary>
-public sealed partial class OutputBatch : IDisposable
+internal sealed partial class OutputBatch : IDisposable
 {
     private readonly List<(string Temporary, string Path)> written = [];
 

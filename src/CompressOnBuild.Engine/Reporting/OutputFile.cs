@@ -3,7 +3,7 @@ using System.Text;
 namespace CompressOnBuild.Reporting;
 
 /// <summary>Writes a whole file or nothing; several that belong together are written by an <see cref="OutputBatch"/>.</summary>
-public static class OutputFile
+internal static class OutputFile
 {
     /// <summary>Writes UTF-8 without a byte order mark.</summary>
     /// <exception cref="Diagnostics.CompressionException">COB5001: the system refuses; nothing has changed.</exception>

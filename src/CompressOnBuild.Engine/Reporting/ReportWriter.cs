@@ -5,9 +5,13 @@ namespace CompressOnBuild.Reporting;
 /// <summary>Leaves the reports of one result in its output folder.</summary>
 public static class ReportWriter
 {
+    /// <summary>Deterministic facts: same inputs, same bytes.</summary>
     public const string Json = "report.json";
+    /// <summary>What differs between machines and runs.</summary>
     public const string Measurements = "measurements.json";
+    /// <summary>The report for pull requests and build summaries.</summary>
     public const string Markdown = "report.md";
+    /// <summary>The report for readers, one file without references.</summary>
     public const string Html = "report.html";
 
     /// <summary>The files that <see cref="Write"/> leaves.</summary>
@@ -24,7 +28,7 @@ public static class ReportWriter
 
     /// <summary>Adds all four to files that are replaced together.</summary>
     /// <exception cref="Diagnostics.CompressionException">COB5001: the folder cannot be written.</exception>
-    public static void Add(OutputBatch batch, CompressionResult result, string folder)
+    internal static void Add(OutputBatch batch, CompressionResult result, string folder)
     {
         ArgumentNullException.ThrowIfNull(batch);
         ArgumentNullException.ThrowIfNull(result);

@@ -10,7 +10,7 @@ namespace CompressOnBuild.Rewrites;
 /// - scale, B, mean and var are constant, of the weight's element type, one number a channel, and var + epsilon is positive;
 /// - it runs in inference mode: no training_mode, no momentum outputs, and not the non-spatial form of operator sets below 9.
 /// </summary>
-public sealed class BatchNormalizationFolding : IRewrite
+internal sealed class BatchNormalizationFolding : IRewrite
 {
     public string Name => "fold-batch-normalization";
 

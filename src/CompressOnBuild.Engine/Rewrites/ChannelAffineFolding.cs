@@ -11,7 +11,7 @@ namespace CompressOnBuild.Rewrites;
 /// - the constant, aligned to the right with the output, is 1 on every axis but the channels', where it is 1 or C, and has no more axes than the output;
 /// - after MatMul only Mul and Div: ONNX Runtime itself fuses MatMul and Add, and the pattern must stay for it to find.
 /// </summary>
-public sealed class ChannelAffineFolding : IRewrite
+internal sealed class ChannelAffineFolding : IRewrite
 {
     public string Name => "fold-channel-affine";
 

@@ -14,7 +14,7 @@ namespace CompressOnBuild.Rewrites;
 ///   an eager folding counts all constants that the node reads, and whoever asks for it looks at the whole model afterwards (<see cref="StandardRewrites"/>).
 /// Works in rounds: all nodes that can be folded are run in one tiny model, then those they made constant.
 /// </summary>
-public sealed class ConstantFolding(ConstantEvaluator evaluate, bool eager = false) : IRewrite
+internal sealed class ConstantFolding(ConstantEvaluator evaluate, bool eager = false) : IRewrite
 {
     private const long AlwaysSmall = 1024;
     // The longest chains of shape arithmetic have some ten nodes; a hostile chain of thousands stays a chain.

@@ -9,7 +9,7 @@ namespace CompressOnBuild.Rewrites;
 /// of 1 KiB or more are shared: the survivor becomes an initializer of the innermost graph around all its readers, which the bodies capture.
 /// Deterministic: the first in file order, outer graphs before inner ones, survives with its name.
 /// </summary>
-public sealed class ConstantSharing : IRewrite
+internal sealed class ConstantSharing : IRewrite
 {
     private const int AcrossGraphsFrom = 1024;
 

@@ -6,7 +6,7 @@ namespace CompressOnBuild.Rewrites;
 /// Turns a graph into an equal one that is easier to compress: every output stays what it was, within float rounding. The header of
 /// each rewrite is the list of cases in which it is legal; whatever is not on the list is left alone.
 /// </summary>
-public interface IRewrite
+internal interface IRewrite
 {
     /// <summary>Short name for reports and locks, such as <c>fold-batch-normalization</c>.</summary>
     string Name { get; }
@@ -19,4 +19,4 @@ public interface IRewrite
 }
 
 /// <summary>What a rewrite did to a model.</summary>
-public sealed record RewriteStep(string Name, int Count, string Sentence);
+internal sealed record RewriteStep(string Name, int Count, string Sentence);

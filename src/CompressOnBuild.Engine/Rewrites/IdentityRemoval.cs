@@ -12,7 +12,7 @@ namespace CompressOnBuild.Rewrites;
 /// - names of outputs survive: a graph's output takes over its producer when that stands in the same graph and is shown nowhere else; otherwise
 ///   the node stays, as it does when a body would show a value of an outer graph (ONNX Runtime refuses that).
 /// </summary>
-public sealed class IdentityRemoval : IRewrite
+internal sealed class IdentityRemoval : IRewrite
 {
     public string Name => "remove-identities";
 

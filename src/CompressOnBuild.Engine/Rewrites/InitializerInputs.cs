@@ -9,7 +9,7 @@ namespace CompressOnBuild.Rewrites;
 /// initializer of the main graph is also an input: then the exporter wrote them all. Where only some are, they were meant to be set and stay inputs.
 /// What changes for a caller: the weights can no longer be fed as inputs.
 /// </summary>
-public sealed class InitializerInputs : IRewrite
+internal sealed class InitializerInputs : IRewrite
 {
     public string Name => "drop-initializer-inputs";
 

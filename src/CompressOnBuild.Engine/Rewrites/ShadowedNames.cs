@@ -7,7 +7,7 @@ namespace CompressOnBuild.Rewrites;
 /// the outer value would meet the inner one instead.
 /// Legal always: inputs and outputs of bodies are matched by position, and the names of the main graph stay.
 /// </summary>
-public sealed class ShadowedNames : IRewrite
+internal sealed class ShadowedNames : IRewrite
 {
     public string Name => "rename-shadowed-values";
 

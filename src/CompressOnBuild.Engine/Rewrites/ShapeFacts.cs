@@ -6,7 +6,7 @@ namespace CompressOnBuild.Rewrites;
 /// What is certain about shapes before a model runs. A fact comes from a declared input (ONNX Runtime refuses other inputs), from a constant, or from
 /// the shape rule of an operator (<see cref="ShapeRules"/>) applied to facts. Declared shapes inside a graph are only hints: exporters leave stale ones.
 /// </summary>
-public sealed class ShapeFacts
+internal sealed class ShapeFacts
 {
     private readonly Dictionary<Value, long[]> shapes = [];
 

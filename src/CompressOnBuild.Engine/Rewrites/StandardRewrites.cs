@@ -6,10 +6,10 @@ namespace CompressOnBuild.Rewrites;
 /// Runs tiny models of constants for <see cref="ConstantFolding"/>: a model without inputs goes in, its outputs come out in order.
 /// The room of rewrites does not know the runtime; whoever calls it lends one.
 /// </summary>
-public delegate IReadOnlyList<Tensor> ConstantEvaluator(Model model);
+internal delegate IReadOnlyList<Tensor> ConstantEvaluator(Model model);
 
 /// <summary>The rewrites every model gets before its weights are looked for, in the order in which each makes work for the next.</summary>
-public static class StandardRewrites
+internal static class StandardRewrites
 {
     public static IReadOnlyList<IRewrite> Create(ConstantEvaluator evaluate, bool eager = false) =>
     [

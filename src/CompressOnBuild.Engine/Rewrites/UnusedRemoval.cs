@@ -3,7 +3,7 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Rewrites;
 
 /// <summary>Takes out nodes that no output needs. Legal always: ONNX nodes have no effect but their outputs.</summary>
-public sealed class UnusedRemoval : IRewrite
+internal sealed class UnusedRemoval : IRewrite
 {
     public string Name => "remove-unused";
 

@@ -3,7 +3,7 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Runtime;
 
 /// <summary>How close the outputs of two models are: 10 log10 of the sum of squares over the sum of squared differences, over all float outputs.</summary>
-public static class Fidelity
+internal static class Fidelity
 {
     /// <summary>Two models that compute the same apart from rounding reach this many dB.</summary>
     public const double Equal = 50;

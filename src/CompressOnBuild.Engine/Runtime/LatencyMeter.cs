@@ -6,7 +6,7 @@ namespace CompressOnBuild.Runtime;
 /// Compares the speed of two models in one process: one thread, runs in turn (original, compressed, compressed, original, …), so that
 /// heat, clock and neighbours meet both alike. Each pair of runs gives one ratio. Outputs are dropped uncopied.
 /// </summary>
-public static class LatencyMeter
+internal static class LatencyMeter
 {
     /// <summary>Time one comparison takes about, warm-up included.</summary>
     public static readonly TimeSpan DefaultBudget = TimeSpan.FromSeconds(2);

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace CompressOnBuild.Runtime;
 
 /// <summary>Memory of this process, as the system counts it (managed heap, ONNX Runtime and mapped files together).</summary>
-public static class ProcessMemory
+internal static class ProcessMemory
 {
     // Linux: the open file gives fresh figures at every read from its start, in microseconds; other ways open and parse several files.
     private static readonly SafeFileHandle? Statm = OperatingSystem.IsLinux() ? Open("/proc/self/statm") : null;

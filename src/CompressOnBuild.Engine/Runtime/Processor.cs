@@ -8,7 +8,7 @@ using Microsoft.Win32;
 namespace CompressOnBuild.Runtime;
 
 /// <summary>The processor that measured: for measurements.json, which says where its figures come from.</summary>
-public static class Processor
+internal static class Processor
 {
     /// <summary>The maker's name of the processor; the architecture where the system does not tell.</summary>
     public static string Name { get; } = FindName();

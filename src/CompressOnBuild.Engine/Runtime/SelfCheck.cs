@@ -9,17 +9,17 @@ namespace CompressOnBuild.Runtime;
 /// for all others. The other one of the two is null. <paramref name="OwnDecibels"/> and <paramref name="OwnAgreement"/>: the same
 /// between the compressed model (unoptimized) and the original, where the original was run.
 /// </summary>
-public sealed record SelfCheckResult(string Output, bool Passed, double? Decibels, double? Agreement, double? OwnDecibels, double? OwnAgreement);
+internal sealed record SelfCheckResult(string Output, bool Passed, double? Decibels, double? Agreement, double? OwnDecibels, double? OwnAgreement);
 
 /// <summary>One way to execute a model: inputs by name in, the outputs in the model's order out.</summary>
-public delegate Tensor[] Runner(IReadOnlyDictionary<string, Tensor> inputs);
+internal delegate Tensor[] Runner(IReadOnlyDictionary<string, Tensor> inputs);
 
 /// <summary>
 /// Compares the compressed model as users run it (all optimizations, fused integer kernels) with its plain execution node by node.
 /// A large difference is a node that the runtime fuses wrongly, or integers that saturate on this processor: the model is then not what
 /// the file says, whatever its accuracy looks like on the data at hand.
 /// </summary>
-public static class SelfCheck
+internal static class SelfCheck
 {
     /// <summary>So many samples are run; a wrong kernel shows on the first.</summary>
     public const int Samples = 4;

@@ -8,22 +8,22 @@ using Tensor = CompressOnBuild.Onnx.Tensor;
 namespace CompressOnBuild.Runtime;
 
 /// <summary>An input or output of a session. Dynamic dimensions are -1.</summary>
-public sealed record Port(string Name, ElementType ElementType, IReadOnlyList<long> Shape);
+internal sealed record Port(string Name, ElementType ElementType, IReadOnlyList<long> Shape);
 
 /// <summary>How a session runs. <paramref name="Role"/> names the model in messages ("original", "compressed").</summary>
-public sealed record SessionSettings(string Role, string File = "", int Threads = 1, bool Optimize = true, Watchdog? Watchdog = null);
+internal sealed record SessionSettings(string Role, string File = "", int Threads = 1, bool Optimize = true, Watchdog? Watchdog = null);
 
 /// <summary>
 /// Reads one output where the runtime left it. The spans die with the call. <paramref name="index"/> counts in the requested names;
 /// an output that is no tensor of plain numbers (string, sequence, map) comes as <see cref="ElementType.String"/> or
 /// <see cref="ElementType.Undefined"/> with no bytes.
 /// </summary>
-public delegate void OutputReader(int index, ElementType elementType, ReadOnlySpan<long> shape, ReadOnlySpan<byte> bytes);
+internal delegate void OutputReader(int index, ElementType elementType, ReadOnlySpan<long> shape, ReadOnlySpan<byte> bytes);
 
 /// <summary>
 /// ONNX Runtime, the way users run it: CPU provider, sequential. The runtime gets the verified bytes of a model, never a path that it would resolve again.
 /// </summary>
-public sealed class Session : IDisposable
+internal sealed class Session : IDisposable
 {
     private readonly InferenceSession session;
     private readonly SessionSettings settings;

@@ -7,7 +7,7 @@ namespace CompressOnBuild.Runtime;
 /// native call. When a bound is broken the call is first asked to end, which works between two nodes and inside loops; if it goes on
 /// (a single node, or loading, which cannot be asked) the owner of the process is told, and ends it.
 /// </summary>
-public sealed class Watchdog
+internal sealed class Watchdog
 {
     /// <summary>At 4 GB/s, about the fastest a process takes fresh pages, 100 MB pass between two looks.</summary>
     private const int IntervalMs = 25;
@@ -114,7 +114,7 @@ public sealed class Watchdog
 }
 
 /// <summary>One watched call into the runtime; disposing it ends the watch.</summary>
-public interface IWatch : IDisposable
+internal interface IWatch : IDisposable
 {
     /// <summary>The bound that was broken, as the error to throw instead of the runtime's own; null while there is none.</summary>
     CompressionException? Breach { get; }

@@ -3,7 +3,7 @@ using System.Numerics.Tensors;
 namespace CompressOnBuild.Weights;
 
 /// <summary>A weight rounded to 16-bit floating point (IEEE 754 binary16).</summary>
-public sealed class HalfWeight
+internal sealed class HalfWeight
 {
     public required Half[] Values { get; init; }
     public required long[] Shape { get; init; }

@@ -1,7 +1,7 @@
 namespace CompressOnBuild.Weights;
 
 /// <summary>A tensor seen as [outer, channels, inner], channels being the product of neighbouring axes.</summary>
-public readonly record struct ChannelView(int Outer, int Channels, int Inner)
+internal readonly record struct ChannelView(int Outer, int Channels, int Inner)
 {
     /// <summary>The view of <paramref name="shape"/> whose channels are <paramref name="axes"/> (neighbours, ascending).</summary>
     public static ChannelView Of(ReadOnlySpan<long> shape, IReadOnlyList<int> axes)
@@ -23,7 +23,7 @@ public readonly record struct ChannelView(int Outer, int Channels, int Inner)
 /// <summary>
 /// A weight as symmetric integers: w = scale[channel] * code. Codes have the weight's shape and order, the zero point is 0.
 /// </summary>
-public sealed class Quantized
+internal sealed class Quantized
 {
     public required sbyte[] Codes { get; init; }
     public required long[] Shape { get; init; }

@@ -136,12 +136,12 @@ public sealed class MetricTests
     }
 
     [TestMethod]
-    [DataRow("top1", LabelKind.Text)]
-    [DataRow("exact", LabelKind.Class)]
-    [DataRow("cer", LabelKind.Text)] // no alphabet
-    public void MetricsThatCannotJudgeTheLabelsAreACodedError(string metric, LabelKind labels)
+    [DataRow("top1", nameof(LabelKind.Text))]
+    [DataRow("exact", nameof(LabelKind.Class))]
+    [DataRow("cer", nameof(LabelKind.Text))] // no alphabet
+    public void MetricsThatCannotJudgeTheLabelsAreACodedError(string metric, string labels)
     {
-        var e = Assert.ThrowsExactly<CompressionException>(() => Metric.Resolve([metric], labels, new(), Row(1, 2), null));
+        var e = Assert.ThrowsExactly<CompressionException>(() => Metric.Resolve([metric], Enum.Parse<LabelKind>(labels), new(), Row(1, 2), null));
         Assert.AreEqual(Codes.MetricDoesNotFit, e.Diagnostic.Code);
     }
 

@@ -3,7 +3,7 @@ using CompressOnBuild.Diagnostics;
 namespace CompressOnBuild.Evaluation.Datasets;
 
 /// <summary>Opens data: the one place where the formats are listed.</summary>
-public static class Dataset
+internal static class Dataset
 {
     private const string Valid = "Valid data are an .npz file, a folder of images (labels.csv or one folder per class), and ONNX test_data_set_* folders.";
 

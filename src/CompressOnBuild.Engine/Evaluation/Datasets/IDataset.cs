@@ -7,7 +7,7 @@ namespace CompressOnBuild.Evaluation.Datasets;
 /// Samples in a fixed order, read one at a time: memory does not grow with the number of samples.
 /// <see cref="Read"/> and <see cref="ContentHash"/> may be called from several threads.
 /// </summary>
-public interface IDataset : IDisposable
+internal interface IDataset : IDisposable
 {
     /// <summary>What the user gave: a file or a folder, absolute.</summary>
     string Path { get; }
@@ -39,7 +39,7 @@ public interface IDataset : IDisposable
 }
 
 /// <summary>One input or output of the model. <paramref name="Shape"/>: null for an unknown rank; a null dimension is dynamic.</summary>
-public sealed record ModelValue(string Name, ElementType ElementType, IReadOnlyList<long?>? Shape)
+internal sealed record ModelValue(string Name, ElementType ElementType, IReadOnlyList<long?>? Shape)
 {
     public override string ToString() => $"{ElementType}{(Shape is null ? "" : $"[{string.Join(",", Shape.Select(d => d?.ToString() ?? "?"))}]")}";
 }
@@ -49,8 +49,8 @@ public sealed record ModelValue(string Name, ElementType ElementType, IReadOnlyL
 /// inputs left out), in graph order. <paramref name="Preprocessing"/>: the item's metadata, absolute, or null.
 /// <paramref name="ModelFolder"/>: where preprocessor_config.json and evaluation.json are looked for after the data's own folder.
 /// </summary>
-public sealed record DatasetContext(IReadOnlyList<ModelValue> Inputs, IReadOnlyList<ModelValue> Outputs, string? Preprocessing = null, string? ModelFolder = null);
+internal sealed record DatasetContext(IReadOnlyList<ModelValue> Inputs, IReadOnlyList<ModelValue> Outputs, string? Preprocessing = null, string? ModelFolder = null);
 
 /// <summary>One sample: a tensor per model input, named as the input. <paramref name="ExpectedOutputs"/>: what the data says the model
 /// returns (ONNX test data), named as the outputs.</summary>
-public sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Inputs, Label? Label, IReadOnlyDictionary<string, Tensor>? ExpectedOutputs = null);
+internal sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Inputs, Label? Label, IReadOnlyDictionary<string, Tensor>? ExpectedOutputs = null);

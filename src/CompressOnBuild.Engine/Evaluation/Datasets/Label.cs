@@ -3,10 +3,10 @@ using System.Globalization;
 namespace CompressOnBuild.Evaluation.Datasets;
 
 /// <summary>What the labels of a data set are.</summary>
-public enum LabelKind { None, Class, Sequence, Text }
+internal enum LabelKind { None, Class, Sequence, Text }
 
 /// <summary>The truth about one sample.</summary>
-public abstract record Label
+internal abstract record Label
 {
     private protected Label() { }
     public abstract LabelKind Kind { get; }
@@ -15,21 +15,21 @@ public abstract record Label
 }
 
 /// <summary>A class: the index of the score that ought to be the largest.</summary>
-public sealed record ClassLabel(long Id) : Label
+internal sealed record ClassLabel(long Id) : Label
 {
     public override LabelKind Kind => LabelKind.Class;
     public override string Canonical => "class:" + Id.ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>A sequence of ids without padding.</summary>
-public sealed record SequenceLabel(IReadOnlyList<long> Ids) : Label
+internal sealed record SequenceLabel(IReadOnlyList<long> Ids) : Label
 {
     public override LabelKind Kind => LabelKind.Sequence;
     public override string Canonical => "ids:" + string.Join(',', Ids.Select(i => i.ToString(CultureInfo.InvariantCulture)));
 }
 
 /// <summary>A text.</summary>
-public sealed record TextLabel(string Text) : Label
+internal sealed record TextLabel(string Text) : Label
 {
     public override LabelKind Kind => LabelKind.Text;
     public override string Canonical => "text:" + Text;

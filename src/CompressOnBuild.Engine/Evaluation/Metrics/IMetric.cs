@@ -7,13 +7,13 @@ namespace CompressOnBuild.Evaluation.Metrics;
 
 /// <summary>What a metric sees of one sample: the label, the scored output of the model that is measured, and that of the original model
 /// on the same sample (the same tensor where the original itself is measured).</summary>
-public readonly record struct Outcome(string SampleId, Label? Label, Tensor Output, Tensor Original);
+internal readonly record struct Outcome(string SampleId, Label? Label, Tensor Output, Tensor Original);
 
 /// <summary>
 /// A metric: one sample gives a few numbers (its contribution), any set of contributions gives the value. That makes every metric
 /// comparable sample by sample (<see cref="PairedComparison"/>). Metrics hold no state.
 /// </summary>
-public interface IMetric
+internal interface IMetric
 {
     /// <summary>The name in <c>Metric</c>, <c>Require</c> and the reports.</summary>
     string Name { get; }
@@ -34,7 +34,7 @@ public interface IMetric
 }
 
 /// <summary>The contributions of one model's samples, in the order they were added.</summary>
-public sealed class MetricSeries(IMetric metric)
+internal sealed class MetricSeries(IMetric metric)
 {
     private readonly List<double> contributions = [];
 

@@ -5,7 +5,7 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Evaluation.Metrics;
 
 /// <summary>The list of metrics, and which one fits where none is named.</summary>
-public static class Metric
+internal static class Metric
 {
     private static readonly (string Name, Func<Decoding, IMetric> Create)[] All =
     [

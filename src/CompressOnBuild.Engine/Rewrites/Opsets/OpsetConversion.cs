@@ -6,7 +6,7 @@ namespace CompressOnBuild.Rewrites.Opsets;
 /// The outcome of a conversion: <paramref name="Model"/> at the wanted operator set, or null and the reason why not, as a sentence without its full stop.
 /// <paramref name="Changed"/> counts the nodes that had to be written differently.
 /// </summary>
-public sealed record RaisedModel(Model? Model, int Changed, string? Refusal);
+internal sealed record RaisedModel(Model? Model, int Changed, string? Refusal);
 
 /// <summary>
 /// Raises a model's default operator set for real: every operator whose meaning or signature changed in between is written the new way (see
@@ -15,7 +15,7 @@ public sealed record RaisedModel(Model? Model, int Changed, string? Refusal);
 /// The IR version rises to 7, the one of that operator set; from IR version 3 the graph inputs that only repeat weights go (<see cref="InitializerInputs"/>).
 /// The given model is never changed. Source: ONNX operator changelog, versions 7 to 13.
 /// </summary>
-public static class OpsetConversion
+internal static class OpsetConversion
 {
     public const int HighestTarget = 13;
     private const int IrVersionOfTarget = 7;

@@ -8,7 +8,7 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// 2. That constant is added to the bias.
 /// Departure: a correction larger than twice the bias' own spread is a sign of a channel that is dead or saturated and is left out.
 /// </summary>
-public static class BiasCorrection
+internal static class BiasCorrection
 {
     /// <summary>Step 1: (W - Q) E[x], one figure a row, accumulated in double in the order of the weights.</summary>
     /// <param name="w">Weights of a convolution [rows, columns, kernel...], row-major.</param>

@@ -15,7 +15,7 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// 4. Where the product must be exact on processors that saturate, s is at least that of <see cref="SaturationSafety"/>.
 /// Departure: rounding is half to even, as the processor rounds and as ONNX's QuantizeLinear demands.
 /// </summary>
-public static class RoundToNearest
+internal static class RoundToNearest
 {
     private const int Steps = 30;
 

@@ -12,7 +12,7 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// Halving all codes (7-bit weights, the usual remedy) is the worst case of this bound; most channels keep nearly all of their 8 bits.
 /// A depthwise convolution is multiplied in 16 bits and needs no bound.
 /// </summary>
-public static class SaturationSafety
+internal static class SaturationSafety
 {
     private const float LargestPair = 127;
 
