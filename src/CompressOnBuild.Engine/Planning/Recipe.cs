@@ -32,7 +32,7 @@ public enum WeightForm
 /// <param name="Operators">Types of the nodes that read the weight; empty matches all.</param>
 /// <param name="NamePattern">Regular expression (without backtracking) on the weight's name; null matches all.</param>
 /// <param name="Form">What it asks for.</param>
-/// <param name="Bits">Bits per element; 0 where the form has no choice.</param>
+/// <param name="Bits">Bits per element of the new form; 0 for <see cref="WeightForm.None"/>.</param>
 public sealed record RecipeRule(IReadOnlyList<string> Operators, string? NamePattern, WeightForm Form, int Bits)
 {
     // Patterns come from files: a backtracking one must not hang the build, so none backtracks.
