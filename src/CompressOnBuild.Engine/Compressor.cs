@@ -217,8 +217,7 @@ public sealed class Compressor
         SelfCheck.Run(compressed, original, samples, watchdog, cancel);
         log.Stage("measuring on the gate split");
         var count = data.Splits.Gate.Count;
-        var reference = evaluator.Measure(data.Splits.Gate, f => log.Progress(f / 2, $"{count} samples"), cancel);
-        var comparisons = evaluator.Compare(session, reference, f => log.Progress((1 + f) / 2, $"{count} samples"), cancel);
+        var comparisons = evaluator.CompareOnce(session, data.Splits.Gate, f => log.Progress(f, $"{count} samples"), cancel);
         log.Stage("timing");
         var latency = LatencyMeter.Measure(original, compressed, samples, watchdog, cancel);
         var metrics = comparisons.Select((c, i) =>

@@ -12,7 +12,7 @@ namespace CompressOnBuild.Evaluation;
 internal sealed class Evaluator
 {
     /// <summary>Decoded samples and original outputs are kept up to this many bytes each: a search reads the selection split many times.</summary>
-    private const long CacheBytes = 512L << 20;
+    private const long CacheBytes = 256L << 20;
     private const int Chunk = 32;
 
     private readonly Session original;
@@ -85,6 +85,21 @@ internal sealed class Evaluator
             foreach (var s in series) s.Add(outcome);
         }, progress, cancel);
         return [.. series.Select((s, i) => PairedComparison.Compare(reference.Series[i], s, seed))];
+    }
+
+    /// <summary>Runs both models once on each sample of a split that is looked at once: nothing is kept.</summary>
+    public IReadOnlyList<PairedComparison> CompareOnce(Session compressed, Split split, Action<double>? progress, CancellationToken cancel)
+    {
+        var before = metrics.Select(m => new MetricSeries(m)).ToArray();
+        var after = metrics.Select(m => new MetricSeries(m)).ToArray();
+        ForEach(split.Count, (i, slot) => split.Dataset.Read(split.Indices[i]),
+            (i, sample) => (sample.Id, sample.Label, Original: original.Run(sample.Inputs, cancel)[output], Compressed: compressed.Run(sample.Inputs, cancel)[output]),
+            (i, result) =>
+            {
+                foreach (var series in before) series.Add(new Outcome(result.Id, result.Label, result.Original, result.Original));
+                foreach (var series in after) series.Add(new Outcome(result.Id, result.Label, result.Compressed, result.Original));
+            }, progress, cancel);
+        return [.. before.Select((b, i) => PairedComparison.Compare(b, after[i], seed))];
     }
 
     private void ForEach<TIn, TOut>(int count, Func<int, int, TIn> read, Func<int, TIn, TOut> run, Action<int, TOut> add, Action<double>? progress, CancellationToken cancel)
