@@ -16,8 +16,6 @@ switch (args.FirstOrDefault())
         return Test();
     case "bench":
         return Run("dotnet", ["run", "-c", "Release", "--project", "tests/CompressOnBuild.Benchmarks", "--", .. args[1..]]);
-    case "golden":
-        return Run("dotnet", ["run", "-c", "Release", "--project", "tests/CompressOnBuild.Engine.Tests"], new() { ["COMPRESSONBUILD_GOLDEN"] = "renew" });
     default:
         Console.Error.WriteLine("""
             dotnet run build/dev.cs -- <verb>
@@ -25,7 +23,6 @@ switch (args.FirstOrDefault())
               demo                                packs, builds a sample that compresses a model, says where its report is
               test                                builds everything and runs every test
               bench zoo|build ...                 the benchmarks
-              golden                              renews the expected results of the tests; read the difference before you commit it
             """);
         return 2;
 }

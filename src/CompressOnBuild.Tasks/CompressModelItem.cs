@@ -1,5 +1,4 @@
 using System;
-using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Text;
@@ -18,6 +17,9 @@ internal sealed class CompressModelItem
         "Recipe", "Goal", "TargetDevice", "CalibrationData", "EvaluationData", "Preprocessing", "Metric", "Evaluator", "MaxAccuracyDrop", "Require",
         "MaxRegression", "MaxSize", "MaxLatency", "Deployment", "Transport", "LogicalName", "AccessorName", "Seed",
     ];
+    /// <summary>What every item has; named because their distances to ours need not be computed in every build.</summary>
+    private static readonly string[] s_builtIn =
+        ["FullPath", "RootDir", "Filename", "Extension", "RelativeDir", "Directory", "RecursiveDir", "Identity", "ModifiedTime", "CreatedTime", "AccessedTime"];
     private static readonly string[] s_goals = ["balanced", "size", "speed"];
     private static readonly string[] s_targets = ["cpu", "cpu-vnni", "cuda", "directml", "qnn", "coreml", "web"];
     private static readonly string[] s_deployments = ["embed", "content", "none"];
@@ -109,21 +111,31 @@ internal sealed class CompressModelItem
         _report(TaskCodes.NotAvailable, $"{what} of '{Spec}' is not available in version {PackageVersion.Value} of CompressOnBuild. {instead}.");
 
     /// <summary>Metadata whose name is nearly one of ours: a typing error would otherwise be skipped silently.</summary>
-    internal IEnumerable<string> Misspelt()
+    internal void ReportMisspelt(Action<string> warn)
     {
         foreach (string name in _item.MetadataNames)
         {
-            if (Array.Exists(s_known, known => string.Equals(known, name, StringComparison.OrdinalIgnoreCase)))
+            if (name.Length <= 3 || Contains(s_known, name) || Contains(s_builtIn, name) || name.StartsWith("DefiningProject", StringComparison.OrdinalIgnoreCase))
                 continue;
             foreach (string known in s_known)
             {
-                if (Math.Abs(known.Length - name.Length) <= 2 && name.Length > 3 && Distance(name, known) <= 2)
+                if (Math.Abs(known.Length - name.Length) <= 2 && Distance(name, known) <= 2)
                 {
-                    yield return $"'{Spec}' has the metadata '{name}', which means nothing to CompressOnBuild. Did you mean {known}?";
+                    warn($"'{Spec}' has the metadata '{name}', which means nothing to CompressOnBuild. Did you mean {known}?");
                     break;
                 }
             }
         }
+    }
+
+    private static bool Contains(string[] names, string name)
+    {
+        foreach (string known in names)
+        {
+            if (string.Equals(known, name, StringComparison.OrdinalIgnoreCase))
+                return true;
+        }
+        return false;
     }
 
     private string Value(string metadata) => _item.GetMetadata(metadata).Trim();

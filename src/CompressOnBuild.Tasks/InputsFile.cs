@@ -78,18 +78,18 @@ internal static class InputsFile
             if (first)
             {
                 first = false;
-                if (string.CompareOrdinal(text, start, Header, 0, Header.Length) != 0)
+                if (!Starts(text, start, Header))
                     return "the list of its inputs is not one of this version";
             }
-            else if (string.CompareOrdinal(text, start, "dir ", 0, 4) == 0)
+            else if (Starts(text, start, "dir "))
             {
                 folders.Add(WorkerLine.Unescape(text.Substring(start + 4, end - start - 4)));
             }
-            else if (string.CompareOrdinal(text, start, "name ", 0, 5) == 0)
+            else if (Starts(text, start, "name "))
             {
                 listed.Add(WorkerLine.Unescape(text.Substring(start + 5, end - start - 5)));
             }
-            else if (string.CompareOrdinal(text, start, "absent ", 0, 7) == 0)
+            else if (Starts(text, start, "absent "))
             {
                 string path = WorkerLine.Unescape(text.Substring(start + 7, end - start - 7));
                 if (File.Exists(path))
@@ -97,7 +97,7 @@ internal static class InputsFile
             }
             else
             {
-                bool output = string.CompareOrdinal(text, start, "out ", 0, 4) == 0;
+                bool output = Starts(text, start, "out ");
                 string line = text.Substring(output ? start + 4 : start, end - (output ? start + 4 : start));
                 string? reason = CheckFile(line, output, out string path, out string? newLine);
                 if (reason is not null)
@@ -124,6 +124,19 @@ internal static class InputsFile
         if (renewed is not null)
             WriteBack(file, renewed.ToString());
         return null;
+    }
+
+    /// <summary>By hand: a no-op build pays for compiling what it calls, and the framework's comparison of ranges is not compiled ahead.</summary>
+    private static bool Starts(string text, int start, string word)
+    {
+        if (text.Length - start < word.Length)
+            return false;
+        for (int i = 0; i < word.Length; i++)
+        {
+            if (text[start + i] != word[i])
+                return false;
+        }
+        return true;
     }
 
     private static string? CheckFile(string line, bool output, out string path, out string? newLine)

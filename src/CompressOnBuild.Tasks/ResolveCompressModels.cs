@@ -133,10 +133,7 @@ public sealed class ResolveCompressModels : Task
             else
                 model.Request(Strict, Report); // for its other errors
             if (!KeysOnly && Wanted is null)
-            {
-                foreach (string misspelt in model.Misspelt())
-                    Log.LogWarning(null, TaskCodes.UnknownMetadata, TaskCodes.UnknownMetadata, project, 0, 0, 0, 0, LogText.Clean(misspelt));
-            }
+                model.ReportMisspelt(text => Log.LogWarning(null, TaskCodes.UnknownMetadata, TaskCodes.UnknownMetadata, project, 0, 0, 0, 0, LogText.Clean(text)));
         }
         RefuseDuplicates(models);
         return models;

@@ -24,9 +24,10 @@ public class IncrementalBuildTests
         }
         TestContext.WriteLine($"The package's targets took {best:0.0} ms ({bestShare:0.00} times ResolveAssemblyReferences) with 1000 data files.");
         Assert.AreEqual(written, File.GetLastWriteTimeUtc(project["bin/Debug/net10.0/app.dll"]));
-        // 20 ms, and 10 ms for 1000 data files. On a machine that is busy with other work every target takes a multiple: there the cost is
-        // compared with the SDK's own ResolveAssemblyReferences in the same build, which takes 15 ms where ours take 22.
-        Assert.IsTrue(best < 30 || bestShare < 2, $"{best:0.0} ms, {bestShare:0.00} times ResolveAssemblyReferences");
+        // The promise of 20 ms, and 10 ms for 1000 data files, is what the benchmark "build" measures on a quiet machine. Under other work every
+        // target takes a multiple: so here the cost is compared with the SDK's own ResolveAssemblyReferences in the same build. Reading the data,
+        // or starting a process, takes far more.
+        Assert.IsLessThan(4, bestShare, $"{best:0.0} ms");
     }
 
     [TestMethod]

@@ -92,7 +92,7 @@ public class ShippingTests
     {
         using var project = new SampleProject("""
             <PackageReference Include="Microsoft.ML.OnnxRuntime.Managed" Version="1.31.1" />
-            <PackageReference Include="System.Numerics.Tensors" Version="9.0.19" />
+            <PackageReference Include="System.Numerics.Tensors" Version="10.0.15" />
             <CompressModel Include="m.onnx" />
             """, program: "System.Func<Microsoft.ML.OnnxRuntime.SessionOptions, Microsoft.ML.OnnxRuntime.InferenceSession> open = App.CompressedModels.M.CreateSession; System.Console.Write(open.Method.Name);");
         project.WriteModel("m.onnx");
