@@ -82,7 +82,7 @@ public sealed record WeightFacts(string Name, string Operator, IReadOnlyList<lon
 /// <param name="Shape">Dimensions as stored.</param>
 /// <param name="Bytes">Bytes of its data.</param>
 /// <param name="Code">The reason's code, COB2101 to COB2106.</param>
-/// <param name="Because">The reason in words, with the measured loss where one was measured.</param>
+/// <param name="Because">The reason in words.</param>
 public sealed record SkippedWeight(string Name, string Operator, IReadOnlyList<long> Shape, long Bytes, string Code, string Because);
 
 /// <summary>Hashes (SHA-256, lower-case hex) of all inputs and the versions of what computed the result.</summary>
@@ -128,7 +128,7 @@ public sealed record Measurements
 /// <param name="Limit">Largest allowed drop; null: this metric is not judged.</param>
 /// <param name="Samples">Number of samples.</param>
 /// <param name="Confidence">95 % interval of the drop from a paired comparison; null when the samples give none.</param>
-/// <param name="Passed">False when the drop does not surely keep its limit: failed or undecided.</param>
+/// <param name="Passed">Whether the drop surely keeps its limit and every requirement on the metric holds.</param>
 public sealed record MetricResult(string Name, double Original, double Compressed, double Drop, double? Limit, int Samples,
     Interval? Confidence, bool Passed)
 {

@@ -1,10 +1,8 @@
-using System.Security.Cryptography;
+using System.Diagnostics;
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
-using CompressOnBuild.Encodings;
 using CompressOnBuild.Evaluation;
 using CompressOnBuild.Onnx;
-using CompressOnBuild.Operators;
 using CompressOnBuild.Planning;
 using CompressOnBuild.Reporting;
 using CompressOnBuild.Rewrites;
@@ -35,8 +33,10 @@ public sealed class Compressor
     private readonly int threads;
     private readonly List<Diagnostic> warnings = [];
     private readonly List<string> steps = [];
+    private readonly List<InputFile> inputFiles = [];
     private Watchdog watchdog = null!;
     private Model original = null!;
+    private InputFile[] originalFiles = [];
 
     private Compressor(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
     {
@@ -55,87 +55,87 @@ public sealed class Compressor
 
     private CompressionResult Run()
     {
-        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         var recipe = Recipe.Load(request.Recipe);
         OutputFolder.Prepare(request);
 
-        log.Stage("loading");
-        original = OnnxReader.Load(request.Model);
-        var inputFiles = new List<InputFile>();
-        foreach (var file in original.ExternalFiles.Prepend(request.Model)) inputFiles.Add(InputFile.Of(file));
-        var originalBytes = inputFiles.Sum(f => f.Size);
-        if (File.Exists(request.Recipe)) inputFiles.Add(InputFile.Of(request.Recipe));
-        watchdog = new Watchdog(request.RunTimeout ?? TimeSpan.FromMinutes(30), Watchdog.MemoryFor(originalBytes), request.Model, OnBreach);
-        using var session = new Session(original, new SessionSettings("original", request.Model, Watchdog: watchdog));
+        Load();
+        using var session = new Session(original, Settings("original"));
         using var data = EvaluationData.Open(request, session);
-        if (data is null) Warn(new Diagnostic(Severity.Warning, Codes.NoData, "there is neither EvaluationData nor CalibrationData: only data-free techniques are used and nothing is measured. Give EvaluationData, labelled where possible.", request.Model));
-        else foreach (var warning in data.Warnings) Warn(warning);
-        if (data is not null) inputFiles.AddRange(Hash(data.Files));
-
+        Note(data);
         var prepared = Prepare(session, data);
         var statistics = Calibrate(prepared, data, recipe);
-        var evaluator = data is null ? null : new Evaluator(session, data.Metrics, data.Output, request.Seed, threads);
+
         var planner = new Planner(prepared, recipe, statistics, request.Target);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>());
+        var evaluator = data is null ? null : new Evaluator(session, data.Metrics, data.Output, request.Seed, threads);
         var (plan, candidates) = MakePlan(planner, transformer, recipe, evaluator, data);
+        var (compressed, bytes) = Transform(transformer, plan);
 
-        var changes = plan.Weights.Any(d => d.Encoding is not null);
-        log.Stage("transforming");
-        var compressed = changes ? transformer.Apply(plan) : original;
-        // An untouched model keeps its bytes, unless they point to another file: one file is shipped.
-        var bytes = changes || original.ExternalFiles.Count > 0 ? OnnxWriter.ToBytes(compressed) : File.ReadAllBytes(request.Model);
-        var measurements = Measure(compressed, bytes, evaluator, data);
+        using var candidate = new Session(bytes, Settings("compressed"));
+        Check(compressed, data);
+        var measurements = Measure(candidate, compressed, evaluator, data);
+        var multiplyAdds = ResultFacts.MultiplyAdds(planner);
+        var before = ResultFacts.Original(original, originalFiles, multiplyAdds);
+        var after = ResultFacts.Compressed(compressed, bytes, multiplyAdds);
+        var gate = Gate.Judge(request, new GateInput(measurements.Metrics, before, after, measurements.Latency, SmallerExpected: compressed != original));
+        foreach (var warning in gate.Warnings) Warn(warning);
 
-        var macs = statistics is null ? 0 : planner.Sites.SelectMany(s => s.Uses.Select(u => u.Node)).Distinct().Sum(n => CostTable.MultiplyAdds(n, statistics));
-        var facts = Facts(original, HashOf(inputFiles[0], original), originalBytes, macs);
-        var compressedFacts = Facts(compressed, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, macs);
-        var verdict = Gate.Judge(request, new GateInput(measurements.Metrics, facts, compressedFacts, measurements.Latency, changes));
-        foreach (var warning in verdict.Warnings) Warn(warning);
-
-        var folder = verdict.Errors.Count == 0 ? request.Output : request.FailedOutput;
-        var path = Path.Combine(folder, request.Name + ".onnx");
+        var folder = gate.Errors.Count == 0 ? request.Output : request.FailedOutput;
         var result = new CompressionResult
         {
             Request = request,
-            Verdict = verdict.Verdict,
-            Original = facts,
-            Compressed = compressedFacts,
-            Weights = [.. Weights(planner, transformer, plan)],
-            Skipped = [.. plan.Weights.Zip(planner.Sites).Where(p => p.First.Encoding is null)
-                .Select(p => new SkippedWeight(p.Second.Name, p.Second.OperatorName, p.Second.Tensor.Shape.ToArray(), p.Second.Tensor.ByteCount, p.First.Code ?? Codes.RuleLeftAlone, p.First.Because))],
+            Verdict = gate.Verdict,
+            Original = before,
+            Compressed = after,
+            Weights = [.. ResultFacts.Weights(planner, transformer, plan)],
+            Skipped = [.. ResultFacts.Skipped(planner, plan)],
             Steps = steps,
             Warnings = warnings,
-            Provenance = new Provenance(facts.Sha256, recipe.Name, recipe.Sha256, data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256,
+            Provenance = new Provenance(before.Sha256, recipe.Name, recipe.Sha256, data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256,
                 ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant()),
             Measurements = measurements with
             {
                 PeakMemoryBytes = ProcessMemory.PeakWorkingSet(),
-                Seconds = System.Diagnostics.Stopwatch.GetElapsedTime(started).TotalSeconds,
+                Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds,
                 Processor = Processor.Name,
                 InstructionSets = Processor.InstructionSets,
                 OnnxRuntime = Session.RuntimeVersion,
                 Candidates = candidates,
             },
-            OutputModel = path,
+            OutputModel = Path.Combine(folder, request.Name + ".onnx"),
             InputNames = [.. session.Inputs.Select(p => p.Name)],
             OutputNames = [.. session.Outputs.Select(p => p.Name)],
             InputFiles = inputFiles,
             AbsentFiles = data is null ? [] : [.. data.Absent],
             InputFolders = data is null ? [] : [.. data.Folders],
         };
-        using (var batch = new OutputBatch())
-        {
-            batch.Add(path, stream => stream.Write(bytes));
-            ReportWriter.Add(batch, result, folder);
-            batch.Commit();
-        }
-        if (verdict.Errors.Count > 0) throw new GateException(verdict.Errors, result);
+        Write(result, bytes, folder);
+        if (gate.Errors.Count > 0) throw new GateException(gate.Errors, result);
         OutputFolder.RemoveFailed(request);
         return result;
     }
 
     /// <summary>Version of this engine, the package's version.</summary>
     public static string ToolVersion { get; } = typeof(Compressor).Assembly.GetName().Version!.ToString(3);
+
+    /// <summary>Reads the model and hashes what was read; from here on the runtime is watched.</summary>
+    private void Load()
+    {
+        log.Stage("loading");
+        original = OnnxReader.Load(request.Model);
+        originalFiles = [.. original.ExternalFiles.Prepend(request.Model).Select(InputFile.Of)];
+        inputFiles.AddRange(originalFiles);
+        if (File.Exists(request.Recipe)) inputFiles.Add(InputFile.Of(request.Recipe));
+        watchdog = new Watchdog(request.RunTimeout ?? TimeSpan.FromMinutes(30), Watchdog.MemoryFor(originalFiles.Sum(f => f.Size)), request.Model, OnBreach);
+    }
+
+    private void Note(EvaluationData? data)
+    {
+        if (data is null) Warn(new Diagnostic(Severity.Warning, Codes.NoData, "there is neither EvaluationData nor CalibrationData: only data-free techniques are used and nothing is measured. Give EvaluationData, labelled where possible.", request.Model));
+        foreach (var warning in data?.Warnings ?? []) Warn(warning);
+        inputFiles.AddRange(Hash(data?.Files ?? []));
+    }
 
     private Model Prepare(Session session, EvaluationData? data)
     {
@@ -154,14 +154,14 @@ public sealed class Compressor
 
     private IReadOnlyList<Tensor> Fold(Model constants)
     {
-        using var session = new Session(constants, new SessionSettings("folded", request.Model, Watchdog: watchdog));
+        using var session = new Session(constants, Settings("folded"));
         return session.Run(new Dictionary<string, Tensor>(), cancel);
     }
 
     /// <summary>A rewrite must not change what the model computes: shown on a few samples, before anything is built on it.</summary>
     private void Verify(Session session, Model prepared, EvaluationData? data)
     {
-        using var rewritten = new Session(prepared, new SessionSettings("prepared", request.Model, Watchdog: watchdog));
+        using var rewritten = new Session(prepared, Settings("prepared"));
         if (data is null) return;
         var worst = Fidelity.Decibels(session, rewritten, Samples(data).Take(2), cancel);
         if (worst < Fidelity.Equal)
@@ -190,36 +190,49 @@ public sealed class Compressor
         log.Stage("measuring the original on the selection split");
         var reference = evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
         var few = Samples(data).Take(FidelitySamples).ToArray();
-        using var session = new Session(planner.Prepared, new SessionSettings("prepared", request.Model, Threads: threads, Watchdog: watchdog));
+        using var session = new Session(planner.Prepared, Settings("prepared", threads));
         var expected = few.Select(s => session.Run(s, cancel)).ToArray();
         var search = new Search(planner, request.Goal, request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop, new SearchOracle(
             plan =>
             {
                 var bytes = OnnxWriter.ToBytes(transformer.Apply(plan));
-                using var candidate = new Session(bytes, new SessionSettings("compressed", request.Model, Watchdog: watchdog));
+                using var candidate = new Session(bytes, Settings("compressed"));
                 var primary = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel)[0];
                 return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 });
             },
             plan =>
             {
-                using var candidate = new Session(transformer.Apply(plan), new SessionSettings("compressed", request.Model, Threads: threads, Watchdog: watchdog));
+                using var candidate = new Session(transformer.Apply(plan), Settings("compressed", threads));
                 return Fidelity.Decibels(expected, few.Select(s => candidate.Run(s, cancel)));
             }), log, cancel);
         return (search.Run(), search.Candidates);
     }
 
-    private Measurements Measure(Model compressed, byte[] bytes, Evaluator? evaluator, EvaluationData? data)
+    /// <summary>The compressed model and the bytes to ship. An untouched model is the original itself.</summary>
+    private (Model Model, byte[] Bytes) Transform(Transformer transformer, Plan plan)
     {
-        using var session = new Session(bytes, new SessionSettings("compressed", request.Model, Watchdog: watchdog));
-        if (evaluator is null || data is null) return new Measurements();
+        log.Stage("transforming");
+        var compressed = plan.Weights.Any(d => d.Encoding is not null) ? transformer.Apply(plan) : original;
+        // An untouched model keeps its bytes, unless they point to another file: one file is shipped.
+        return (compressed, compressed == original && original.ExternalFiles.Count == 0 ? File.ReadAllBytes(request.Model) : OnnxWriter.ToBytes(compressed));
+    }
+
+    /// <summary>The runtime must compute the same with and without its optimizations.</summary>
+    private void Check(Model compressed, EvaluationData? data)
+    {
+        if (data is null) return;
         log.Stage("checking");
-        var samples = Samples(data).Take(SelfCheck.Samples).ToArray();
-        SelfCheck.Run(compressed, original, samples, watchdog, cancel);
+        SelfCheck.Run(compressed, original, Samples(data), watchdog, cancel);
+    }
+
+    private Measurements Measure(Session candidate, Model compressed, Evaluator? evaluator, EvaluationData? data)
+    {
+        if (evaluator is null || data is null) return new Measurements();
         log.Stage("measuring on the gate split");
         var count = data.Splits.Gate.Count;
-        var comparisons = evaluator.CompareOnce(session, data.Splits.Gate, f => log.Progress(f, $"{count} samples"), cancel);
+        var comparisons = evaluator.CompareOnce(candidate, data.Splits.Gate, f => log.Progress(f, $"{count} samples"), cancel);
         log.Stage("timing");
-        var latency = LatencyMeter.Measure(original, compressed, samples, watchdog, cancel);
+        var latency = LatencyMeter.Measure(original, compressed, Samples(data), watchdog, cancel);
         var metrics = comparisons.Select((c, i) =>
         {
             double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;
@@ -235,31 +248,16 @@ public sealed class Compressor
     private static Dictionary<string, float[]> Means(Statistics? statistics) => statistics is null ? []
         : statistics.Values.Where(p => p.Value.ChannelMeans is not null).ToDictionary(p => p.Key, p => p.Value.ChannelMeans!.Select(m => (float)m).ToArray(), StringComparer.Ordinal);
 
-    private static IEnumerable<WeightFacts> Weights(Planner planner, Transformer transformer, Plan plan)
+    /// <summary>Leaves the model and its reports in <paramref name="folder"/>, all or none.</summary>
+    private static void Write(CompressionResult result, byte[] bytes, string folder)
     {
-        foreach (var (decision, site) in plan.Weights.Zip(planner.Sites))
-        {
-            if (decision.Encoding is null) continue;
-            var half = decision.Encoding == HalfCast.Id;
-            var zeros = half ? 0 : transformer.Weight(site, decision).Codes.AsSpan().Count((sbyte)0);
-            yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), half ? "rounding to fp16" : decision.SaturationSafe ? "rounding to nearest, exact on processors without VNNI" : "rounding to nearest, scale by squared error",
-                decision.Encoding, decision.Bits, (double)zeros / site.Tensor.Count, null, site.Tensor.ByteCount, FormTable.Bytes(site, decision.Bits), decision.Because);
-        }
+        using var batch = new OutputBatch();
+        batch.Add(result.OutputModel, stream => stream.Write(bytes));
+        ReportWriter.Add(batch, result, folder);
+        batch.Commit();
     }
 
-    private static ModelFacts Facts(Model model, string sha256, long bytes, long multiplyAdds)
-    {
-        var (parameters, nonZero) = ModelCensus.Parameters(model);
-        return new ModelFacts(sha256, bytes, bytes, parameters, nonZero, multiplyAdds);
-    }
-
-    // A model with external data is all its files.
-    private static string HashOf(InputFile model, Model original)
-    {
-        if (original.ExternalFiles.Count == 0) return model.Sha256;
-        var all = string.Join("\n", original.ExternalFiles.Select(f => InputFile.Of(f).Sha256).Prepend(model.Sha256));
-        return Convert.ToHexStringLower(SHA256.HashData(System.Text.Encoding.ASCII.GetBytes(all)));
-    }
+    private SessionSettings Settings(string role, int threads = 1) => new(role, request.Model, Threads: threads, Watchdog: watchdog);
 
     private InputFile[] Hash(IEnumerable<string> files)
     {

@@ -9,9 +9,6 @@ internal readonly record struct ActivationRange
     public float Min { get; }
     public float Max { get; }
 
-    /// <summary>The range that holds both.</summary>
-    public ActivationRange Union(ActivationRange other) => new(Math.Min(Min, other.Min), Math.Max(Max, other.Max));
-
     /// <summary>Scale and zero point for uint8.</summary>
     public QuantizationParameters ToUInt8() => QuantizationParameters.ForUInt8(Min, Max);
 }

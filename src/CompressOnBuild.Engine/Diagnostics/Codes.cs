@@ -162,8 +162,6 @@ public static class Codes
     public const string WeightNotFloat = "COB2102";
     /// <summary>No compressed form for a weight is known.</summary>
     public const string WeightHasNoForm = "COB2103";
-    /// <summary>Compressing a weight cost too much accuracy.</summary>
-    public const string WeightLoss = "COB2104";
     /// <summary>The recipe leaves a weight alone.</summary>
     public const string RuleLeftAlone = "COB2105";
     /// <summary>A weight holds values that the smaller form cannot.</summary>

@@ -105,12 +105,6 @@ public sealed class Node
     // The caller keeps the lists of uses: one by one they would cost the square of their number.
     internal void Redirect(int index, Value value) => inputs[index] = value;
 
-    /// <summary>Cuts the inputs from <paramref name="count"/> on.</summary>
-    public void TruncateInputs(int count)
-    {
-        for (var i = inputs.Count - 1; i >= count; i--) { SetInput(i, null); inputs.RemoveAt(i); }
-    }
-
     internal void AddOutput(Value? value)
     {
         if (value is not null) { value.Producer = this; value.OutputIndex = outputs.Count; }

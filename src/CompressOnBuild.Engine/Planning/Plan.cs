@@ -16,8 +16,4 @@ internal sealed record ValueDecision(string Value, QuantizationParameters Parame
 /// <param name="Weights">One decision for every site, in the model's order.</param>
 /// <param name="Values">Activations to quantize.</param>
 /// <param name="JoinRegions">Whether operators between integer nodes run on integers too.</param>
-internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions)
-{
-    /// <summary>A plan that leaves everything alone for the same reason.</summary>
-    public static Plan Nothing { get; } = new([], [], false);
-}
+internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions);

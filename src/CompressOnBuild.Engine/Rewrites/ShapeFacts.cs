@@ -26,9 +26,6 @@ internal sealed class ShapeFacts
     /// <summary>The number of axes; null when it is not certain.</summary>
     public int? RankOf(Value value) => Of(value)?.Length;
 
-    /// <summary>The rank, taken from a declaration inside the graph when no rule knows it; null when nobody does.</summary>
-    public int? LikelyRankOf(Value value) => RankOf(value) ?? value.Info?.Type?.TensorType?.Shape?.Dim.Count;
-
     /// <summary>The shape with -1 for dimensions only known at run time; null when not even the rank is certain.</summary>
     public long[]? Of(Value value) => value.Fixed() is { } tensor ? tensor.Shape.ToArray() : shapes.GetValueOrDefault(value);
 

@@ -1,0 +1,55 @@
+using System.Security.Cryptography;
+using System.Text;
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Encodings;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Planning;
+using CompressOnBuild.Reporting;
+
+namespace CompressOnBuild;
+
+/// <summary>The facts of a result that follow from the models and the plan alone: same inputs, same facts.</summary>
+internal static class ResultFacts
+{
+    /// <summary>Facts of the model as it was given.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="files">Its file and those of its external data, in this order.</param>
+    /// <param name="multiplyAdds">Multiply-accumulates of one run.</param>
+    public static ModelFacts Original(Model model, IReadOnlyList<InputFile> files, long multiplyAdds)
+    {
+        // A model with external data is all its files.
+        var sha256 = files.Count == 1 ? files[0].Sha256 : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join("\n", files.Select(f => f.Sha256)))));
+        return Of(model, sha256, files.Sum(f => f.Size), multiplyAdds);
+    }
+
+    /// <summary>Facts of the model that is written as <paramref name="bytes"/>.</summary>
+    public static ModelFacts Compressed(Model model, byte[] bytes, long multiplyAdds) => Of(model, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, multiplyAdds);
+
+    /// <summary>Multiply-accumulates of one run in the nodes with weights, at the shapes that calibration saw; 0 without calibration.</summary>
+    public static long MultiplyAdds(Planner planner) => planner.Statistics is not { } statistics ? 0
+        : planner.Sites.SelectMany(s => s.Uses.Select(u => u.Node)).Distinct().Sum(n => CostTable.MultiplyAdds(n, statistics));
+
+    /// <summary>The weights that <paramref name="plan"/> transforms.</summary>
+    public static IEnumerable<WeightFacts> Weights(Planner planner, Transformer transformer, Plan plan)
+    {
+        foreach (var (decision, site) in plan.Weights.Zip(planner.Sites))
+        {
+            if (decision.Encoding is null) continue;
+            var half = decision.Encoding == HalfCast.Id;
+            var zeros = half ? 0 : transformer.Weight(site, decision).Codes.AsSpan().Count((sbyte)0);
+            var technique = half ? "rounding to fp16" : decision.SaturationSafe ? "rounding to nearest, exact on processors without VNNI" : "rounding to nearest, scale by squared error";
+            yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), technique, decision.Encoding, decision.Bits,
+                (double)zeros / site.Tensor.Count, null, site.Tensor.ByteCount, FormTable.Bytes(site, decision.Bits), decision.Because);
+        }
+    }
+
+    /// <summary>The weights that <paramref name="plan"/> leaves alone.</summary>
+    public static IEnumerable<SkippedWeight> Skipped(Planner planner, Plan plan) => plan.Weights.Zip(planner.Sites).Where(p => p.First.Encoding is null)
+        .Select(p => new SkippedWeight(p.Second.Name, p.Second.OperatorName, p.Second.Tensor.Shape.ToArray(), p.Second.Tensor.ByteCount, p.First.Code ?? Codes.RuleLeftAlone, p.First.Because));
+
+    private static ModelFacts Of(Model model, string sha256, long bytes, long multiplyAdds)
+    {
+        var (parameters, nonZero) = ModelCensus.Parameters(model);
+        return new ModelFacts(sha256, bytes, bytes, parameters, nonZero, multiplyAdds);
+    }
+}
