@@ -47,6 +47,7 @@ int Demo()
     string version = "1.0.0-demo." + DateTime.UtcNow.Ticks.ToString(CultureInfo.InvariantCulture);
     if (Directory.Exists(folder))
         Directory.Delete(folder, recursive: true);
+    Console.WriteLine("Packing. The first time takes a minute or two.");
     if (Pack(version, feed, tool: false) is not 0 and var packed)
         return packed;
     string source = Path.Combine(root, "testassets", "projects", "demo"), project = Path.Combine(folder, "app");

@@ -14,7 +14,7 @@ internal sealed class AccessorModel
     /// <summary>The resource's name; for a copied model its path relative to the app.</summary>
     internal string LogicalName { get; set; } = "";
     internal bool HasReport { get; set; }
-    /// <summary>Names of the model's inputs and outputs; empty until it was compressed once.</summary>
+    /// <summary>Names of the model's inputs and outputs; empty where the model cannot be read.</summary>
     internal IReadOnlyList<string> Inputs { get; set; } = [];
     internal IReadOnlyList<string> Outputs { get; set; } = [];
 }

@@ -45,6 +45,9 @@ public sealed class GenerateAccessor : Task
             };
             if (folder.Length > 0)
                 AccessorSource.ReadNames(Path.Combine(folder, "accessor.txt"), model);
+            // Switched off, or not compressed yet: the original has the same names.
+            if (model.Inputs.Count == 0 && model.Outputs.Count == 0)
+                OnnxNames.Read(item.GetMetadata("Source"), model);
             models.Add(model);
             if (model.Embedded)
             {

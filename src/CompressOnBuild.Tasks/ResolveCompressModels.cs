@@ -309,6 +309,7 @@ public sealed class ResolveCompressModels : Task
         accessor.SetMetadata("Deployment", model.Deployment);
         accessor.SetMetadata("LogicalName", Escaping.Escape(model.LogicalName));
         accessor.SetMetadata("File", Escaping.Escape(file));
+        accessor.SetMetadata("Source", Escaping.Escape(model.ModelPath));
         accessor.SetMetadata("Spec", Escaping.Escape(model.Spec));
         accessor.SetMetadata("Folder", Escaping.Escape(folder ?? ""));
         _accessors.Add(accessor);

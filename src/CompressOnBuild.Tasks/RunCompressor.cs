@@ -42,6 +42,11 @@ public sealed class RunCompressor : ToolTask
     /// <summary>The root of the .NET installation (<c>NetCoreRoot</c>); may be empty.</summary>
     public string DotNetRoot { get; set; } = "";
 
+    /// <summary>The project that messages without a file of their own belong to; empty: the file that calls the task.</summary>
+    public string Project { get; set; } = "";
+
+    private string MessageFile => Project.Length > 0 ? Project : BuildEngine.ProjectFileOfTaskNode;
+
     /// <summary>Threads of the worker; empty: all processors.</summary>
     public string Threads { get; set; } = "";
 
@@ -181,10 +186,10 @@ public sealed class RunCompressor : ToolTask
         {
             case WorkerLineKind.Error:
                 _errorLogged = true;
-                Log.LogError(null, code ?? TaskCodes.Bug, code ?? TaskCodes.Bug, file ?? BuildEngine.ProjectFileOfTaskNode, line.Line, line.Column, 0, 0, line.Text);
+                Log.LogError(null, code ?? TaskCodes.Bug, code ?? TaskCodes.Bug, file ?? MessageFile, line.Line, line.Column, 0, 0, line.Text);
                 break;
             case WorkerLineKind.Warning:
-                Log.LogWarning(null, code, code, file ?? BuildEngine.ProjectFileOfTaskNode, line.Line, line.Column, 0, 0, line.Text);
+                Log.LogWarning(null, code, code, file ?? MessageFile, line.Line, line.Column, 0, 0, line.Text);
                 break;
             default:
                 Log.LogMessage(line.Kind switch
@@ -212,7 +217,7 @@ public sealed class RunCompressor : ToolTask
 
     private bool Fail(string code, string text)
     {
-        Log.LogError(null, code, code, BuildEngine.ProjectFileOfTaskNode, 0, 0, 0, 0, LogText.Clean(text));
+        Log.LogError(null, code, code, MessageFile, 0, 0, 0, 0, LogText.Clean(text));
         return false;
     }
 }

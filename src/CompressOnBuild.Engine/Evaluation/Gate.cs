@@ -43,7 +43,8 @@ internal static class Gate
             var metric = input.Metrics.FirstOrDefault(m => m.Name == requirement.Metric);
             if (metric is null) continue; // a requirement without data was refused before
             if (requirement.AtLeast ? metric.Compressed >= requirement.Value : metric.Compressed <= requirement.Value) continue;
-            Error(Codes.RequirementMissed, $"{metric.Name} is {N(metric.Compressed)} on {metric.Samples} samples, required is at {(requirement.AtLeast ? "least" : "most")} {N(requirement.Value)} (the original has {N(metric.Original)}). Compress less (Recipe=\"auto\", a smaller MaxAccuracyDrop), or correct Require.");
+            var originalMisses = requirement.AtLeast ? metric.Original < requirement.Value : metric.Original > requirement.Value;
+            Error(Codes.RequirementMissed, $"{metric.Name} is {N(metric.Compressed)} on {metric.Samples} samples, required is at {(requirement.AtLeast ? "least" : "most")} {N(requirement.Value)} (the original has {N(metric.Original)}). {(originalMisses ? "The original does not reach it either: correct Require, or use another model." : "Compress less (Recipe=\"auto\", a smaller MaxAccuracyDrop), or correct Require.")}");
         }
         if (request.MaxSize is { } size)
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation;
 using CompressOnBuild.Reporting;
@@ -6,7 +7,7 @@ using CompressOnBuild.Reporting;
 namespace CompressOnBuild.Worker.Commands;
 
 /// <summary><c>compress</c>: what a build does for one <c>CompressModel</c> item. Options are the item's metadata in kebab case.</summary>
-internal sealed class CompressCommand(TextWriter output, TextWriter error,
+internal sealed partial class CompressCommand(TextWriter output, TextWriter error,
     Func<CompressionRequest, ICompressionLog, CancellationToken, CompressionResult> compress, Interruption interruption, ResponseFile? response)
 {
     private readonly Argument<string> model = new("model") { Description = "The ONNX model." };
@@ -26,6 +27,12 @@ internal sealed class CompressCommand(TextWriter output, TextWriter error,
         return command;
     }
 
+    [GeneratedRegex("^'--([a-z-]+)'", RegexOptions.CultureInvariant)]
+    private static partial Regex OptionNames();
+
+    private static string AsMetadata(Match option) =>
+        $"'{string.Concat(option.Groups[1].Value.Split('-', StringSplitOptions.RemoveEmptyEntries).Select(word => char.ToUpperInvariant(word[0]) + word[1..]))}'";
+
     private int Run(ParseResult parsed)
     {
         var mode = string.Equals(parsed.GetValue(logOption), "msbuild", StringComparison.OrdinalIgnoreCase) ? LogMode.MSBuild : LogMode.Text;
@@ -40,7 +47,9 @@ internal sealed class CompressCommand(TextWriter output, TextWriter error,
         }
         if (errors.Count > 0)
         {
-            foreach (var diagnostic in errors) log.Error(diagnostic);
+            // In a build the user wrote metadata of an item, one of several perhaps, and no options.
+            foreach (var diagnostic in errors)
+                log.Error(mode == LogMode.Text ? diagnostic : diagnostic with { File = diagnostic.File ?? parsed.GetValue(model), Message = OptionNames().Replace(diagnostic.Message, AsMetadata) });
             log.Finish(ExitCode.Error, null);
             return ExitCode.Error;
         }
