@@ -13,7 +13,6 @@ internal sealed class Evaluator
 {
     /// <summary>Decoded samples and original outputs are kept up to this many bytes each: a search reads the selection split many times.</summary>
     private const long CacheBytes = 256L << 20;
-    private const int Chunk = 32;
 
     private readonly Session original;
     private readonly IReadOnlyList<IMetric> metrics;
@@ -105,10 +104,11 @@ internal sealed class Evaluator
     private void ForEach<TIn, TOut>(int count, Func<int, int, TIn> read, Func<int, TIn, TOut> run, Action<int, TOut> add, Action<double>? progress, CancellationToken cancel)
     {
         var options = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel };
-        var results = new TOut[Chunk];
-        for (var start = 0; start < count; start += Chunk)
+        // Outputs wait for their turn to be added: as few as keep every thread busy, because one may be large.
+        var results = new TOut[2 * threads];
+        for (var start = 0; start < count; start += results.Length)
         {
-            var length = Math.Min(Chunk, count - start);
+            var length = Math.Min(results.Length, count - start);
             try { Parallel.For(0, length, options, k => results[k] = run(start + k, read(start + k, k))); }
             catch (AggregateException e) when (e.InnerExceptions.OfType<Diagnostics.CompressionException>().FirstOrDefault() is { } known) { throw known; }
             for (var k = 0; k < length; k++) { add(start + k, results[k]); results[k] = default!; }
