@@ -34,7 +34,8 @@ internal static class Calibrator
             (value.Producer is null || value.Constant is not null ? given : computed).Add(name);
         }
 
-        var settings = new SessionSettings("original", model.File, request.Threads, Watchdog: request.Watchdog);
+        // One thread: the runtime splits sums otherwise for other numbers of threads, and their last bits would reach the model.
+        var settings = new SessionSettings("original", model.File, Threads: 1, Watchdog: request.Watchdog);
         var total = samples.TryGetNonEnumeratedCount(out var known) ? known : 0;
         var passes = Passes(model, samples, computed, settings, request.MemoryBound, cancel);
         var count = 0;

@@ -82,6 +82,8 @@ public static class Codes
     public const string RuntimeTimeout = "COB1022";
     /// <summary>A run of the model took too much memory.</summary>
     public const string RuntimeMemory = "COB1023";
+    /// <summary>The model gives different outputs for equal inputs.</summary>
+    public const string NotDeterministic = "COB1024";
 
     // 11xx: data sets
     /// <summary>There is no data to measure with.</summary>
@@ -154,6 +156,8 @@ public static class Codes
     public const string RecipeDuplicateKey = "COB2007";
     /// <summary>A recipe lacks a key.</summary>
     public const string RecipeMissingKey = "COB2008";
+    /// <summary>A rewrite of the graph was taken back.</summary>
+    public const string RewriteRejected = "COB2009";
 
     // 21xx: why a weight was left alone
     /// <summary>A weight is too small to compress.</summary>

@@ -40,6 +40,9 @@ internal sealed class Site
     /// <summary>The only reader, null when there are several.</summary>
     public Node? SingleNode => Uses.Count == 1 ? Uses[0].Node : null;
 
+    /// <summary>True when all readers are convolutions in which every channel stands alone: ONNX Runtime multiplies those by a kernel of their own.</summary>
+    public bool IsDepthwise => Uses.All(u => u.Node.Is("Conv") && Tensor.Shape[1] == 1 && u.Node.Int("group", 1) == Tensor.Shape[0] && Tensor.Shape[0] > 1);
+
     /// <summary>True when the weight is read in the main graph only, where activations can be observed.</summary>
     public bool IsObservable => Uses.All(u => u.Node.Graph.Outer is null);
 

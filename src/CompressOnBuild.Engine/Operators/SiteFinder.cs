@@ -29,6 +29,8 @@ internal static class SiteFinder
             SiteUse[] uses = [.. value.Uses.Select(u => new SiteUse(u.Node, u.Index, OperatorTable.Find(u.Node, u.Index)))];
             var first = uses.FirstOrDefault(u => u.Operator is not null);
             if (first is null || tensor.Rank < 2 || shown.Contains(value)) return;
+            // From IR version 4 on, an initializer that is an input too is a default that a caller may replace.
+            if (model.IrVersion >= 4 && value.IsGraphInput) return;
             var axes = first.Operator!.ChannelAxes(first.Node, tensor.Rank);
             if (axes.Any(a => a < 0 || a >= tensor.Rank)) return; // no valid model: the runtime says so
             var name = value.Name;

@@ -41,6 +41,18 @@ internal static class CostTable
         };
     }
 
+    /// <summary>Microseconds of all readers of a weight in floats.</summary>
+    public static double Float(Site site, Statistics statistics) => site.Uses.Sum(u => Float(site, u.Node, statistics));
+
+    /// <summary>Microseconds of all readers of a weight, convolutions, on integers.</summary>
+    public static double Integer(Site site, Statistics statistics) => site.Uses.Sum(u => Integer(site, u.Node, statistics));
+
+    /// <summary>Microseconds of all readers of a weight with activations quantized at run time.</summary>
+    public static double Dynamic(Site site, Statistics statistics) => site.Uses.Sum(u => Dynamic(site, u.Node, statistics));
+
+    /// <summary>Microseconds of all readers of a weight with integer weights and float activations.</summary>
+    public static double NBits(Site site, Statistics statistics) => site.Uses.Sum(u => NBits(site, u.Node, statistics));
+
     /// <summary>Microseconds of a Conv, Gemm or MatMul in floats.</summary>
     public static double Float(Site site, Node node, Statistics statistics)
     {

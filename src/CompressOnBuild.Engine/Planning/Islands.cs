@@ -19,8 +19,10 @@ internal static class Islands
             if (!nodes.Contains(source)) continue;
             foreach (var use in value.Value.Uses) if (nodes.Contains(use.Node)) Join(source, use.Node);
         }
-        return [.. planner.Sites.Where(s => statics.Contains(s.Name) && s.SingleNode is not null)
-            .GroupBy(s => Root(s.SingleNode!)).Select(g => (IReadOnlyList<string>)[.. g.Select(s => s.Name)])];
+        // A weight of several nodes goes with all of them.
+        var sites = planner.Sites.Where(s => statics.Contains(s.Name)).ToArray();
+        foreach (var site in sites) foreach (var use in site.Uses) Join(site.Uses[0].Node, use.Node);
+        return [.. sites.GroupBy(s => Root(s.Uses[0].Node)).Select(g => (IReadOnlyList<string>)[.. g.Select(s => s.Name)])];
 
         Node Root(Node node)
         {

@@ -104,8 +104,8 @@ internal sealed class Planner
     }
 
     // Without a look at the shapes, one row is the likeliest.
-    private bool FusedWeightsPay(Site site) => Statistics is null || site.SingleNode is not { OpType: "MatMul" or "Gemm" } node || !Statistics.TryGet(node.Output(0)?.Name ?? "", out _)
-        || CostTable.NBits(site, node, Statistics) < CostTable.Float(site, node, Statistics);
+    private bool FusedWeightsPay(Site site) => Statistics is null || site.Operator is not { Role: WeightRole.MatrixProduct }
+        || site.Uses.Any(u => !Statistics.TryGet(u.Node.Output(0)?.Name ?? "", out _)) || CostTable.NBits(site, Statistics) < CostTable.Float(site, Statistics);
 
     private bool IsObserved(Site site) => Statistics is not null && site.Uses.All(u =>
         IsObserved(u.Node.Input(0)) && IsObserved((QdqRules.AbsorbedActivation(u.Node) ?? u.Node).Output(0)));

@@ -15,7 +15,7 @@ internal static class PoorIslands
         if (planner.Statistics is not { } seen) return;
         var statics = decisions.Where(d => d.Form == WeightForm.Static).Select(d => d.Site).ToHashSet(StringComparer.Ordinal);
         var sites = planner.Sites.Where(s => statics.Contains(s.Name)).ToDictionary(s => s.Name, StringComparer.Ordinal);
-        var asFloat = sites.ToDictionary(p => p.Key, p => CostTable.Float(p.Value, p.Value.SingleNode!, seen), StringComparer.Ordinal);
+        var asFloat = sites.ToDictionary(p => p.Key, p => CostTable.Float(p.Value, seen), StringComparer.Ordinal);
         var total = Total();
         foreach (var island in Islands.Find(planner, decisions))
         {
@@ -32,12 +32,12 @@ internal static class PoorIslands
 
         foreach (var name in statics)
         {
-            var (integer, plain) = (CostTable.Integer(sites[name], sites[name].SingleNode!, seen), asFloat[name]);
+            var (integer, plain) = (CostTable.Integer(sites[name], seen), asFloat[name]);
             if (integer > plain) wanted[name] = (WeightForm.Static, $"static int8: {CostTable.Text(integer)} instead of {CostTable.Text(plain)} by itself, but its integer neighbours need no conversion around it");
         }
 
-        double Total() => sites.Sum(p => statics.Contains(p.Key) ? CostTable.Integer(p.Value, p.Value.SingleNode!, seen) : asFloat[p.Key])
-            + CostTable.Region(planner.Region(sites.Keys.Where(statics.Contains)), sites.Where(p => statics.Contains(p.Key)).Select(p => p.Value.SingleNode!).ToHashSet(), seen);
+        double Total() => sites.Sum(p => statics.Contains(p.Key) ? CostTable.Integer(p.Value, seen) : asFloat[p.Key])
+            + CostTable.Region(planner.Region(sites.Keys.Where(statics.Contains)), sites.Where(p => statics.Contains(p.Key)).SelectMany(p => p.Value.Uses.Select(u => u.Node)).ToHashSet(), seen);
         double Without(IReadOnlyList<string> names)
         {
             statics.ExceptWith(names);

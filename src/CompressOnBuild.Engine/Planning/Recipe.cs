@@ -102,6 +102,9 @@ public sealed record Recipe
         return RecipeReader.Read(bytes, Path.GetFileNameWithoutExtension(nameOrPath), nameOrPath);
     }
 
+    /// <summary>Whether no weight can be changed: the model is only measured.</summary>
+    public bool LeavesEverything => !Search && Rules.All(r => r.Form == WeightForm.None);
+
     /// <summary>The form and bits for a weight: the last rule that matches decides; without one the weight is left alone.</summary>
     public (WeightForm Form, int Bits) For(string operatorType, string weight)
     {

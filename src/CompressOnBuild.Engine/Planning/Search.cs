@@ -88,18 +88,17 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
     private (WeightForm Form, string Because) FastestForm(Site site)
     {
         if (goal == Goal.Size || planner.Statistics is not { } seen) return (WeightForm.Weights, "int8 weights are the smallest form");
-        if (site.SingleNode is { } node && node.Is("Conv") && planner.Decide(site, WeightForm.Static, "").Form == WeightForm.Static)
+        if (site.Operator is { OpType: "Conv" } && planner.Decide(site, WeightForm.Static, "").Form == WeightForm.Static)
         {
             // A convolution that loses a little by itself may still pay as the bridge between two others: islands decide.
-            var (asFloat, asInteger) = (CostTable.Float(site, node, seen), CostTable.Integer(site, node, seen));
-            return (WeightForm.Static, $"static int8, estimated {CostTable.Text(asInteger)} instead of {CostTable.Text(asFloat)}");
+            return (WeightForm.Static, $"static int8, estimated {CostTable.Text(CostTable.Integer(site, seen))} instead of {CostTable.Text(CostTable.Float(site, seen))}");
         }
-        if (site.SingleNode is { } product && planner.Decide(site, WeightForm.Dynamic, "").Encoding == EncodingTable.DynamicMatMul.Id)
+        if (planner.Decide(site, WeightForm.Dynamic, "").Encoding == EncodingTable.DynamicMatMul.Id)
         {
-            var asFloat = CostTable.Float(site, product, seen);
-            var dynamic = CostTable.Dynamic(site, product, seen);
+            var asFloat = CostTable.Float(site, seen);
+            var dynamic = CostTable.Dynamic(site, seen);
             var fused = planner.Decide(site, WeightForm.Weights, "").Encoding == EncodingTable.MatMulDequantize.Id;
-            var weights = fused ? CostTable.NBits(site, product, seen) : asFloat;
+            var weights = fused ? CostTable.NBits(site, seen) : asFloat;
             return dynamic < weights
                 ? (WeightForm.Dynamic, $"dynamic int8, estimated {CostTable.Text(dynamic)} instead of {CostTable.Text(asFloat)}")
                 : (WeightForm.Weights, $"int8 weights{(fused ? $", estimated {CostTable.Text(weights)} instead of {CostTable.Text(asFloat)}" : " restored at load")}; quantizing the activations would take {CostTable.Text(dynamic)}");

@@ -54,7 +54,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         var key = (site.Name, decision.Bits, decision.SaturationSafe);
         if (!quantized.TryGetValue(key, out var weight))
-            quantized.Add(key, weight = RoundToNearest.Quantize(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray(), [.. site.ChannelAxes], decision.Bits, saturationSafe: decision.SaturationSafe));
+            quantized.Add(key, weight = RoundToNearest.Quantize(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray(), [.. site.ChannelAxes], decision.Bits, saturationSafe: decision.SaturationSafe && !site.IsDepthwise));
         return weight;
     }
 

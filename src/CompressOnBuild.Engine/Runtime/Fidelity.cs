@@ -14,6 +14,19 @@ internal static class Fidelity
         return Decibels([.. inputs.Select(s => expected.Run(s, cancel))], inputs.Select(s => actual.Run(s, cancel)));
     }
 
+    /// <summary>The decibels of the output that differs most: a loud output must not hide a quiet one.</summary>
+    public static double WorstOutput(IReadOnlyList<Tensor[]> expected, IReadOnlyList<Tensor[]> actual)
+    {
+        var worst = double.PositiveInfinity;
+        for (var o = 0; o < expected[0].Length; o++)
+        {
+            var decibels = Decibels([.. expected.Select(e => new[] { e[o] })], actual.Select(a => new[] { a[o] }));
+            // An output that is zero has no signal: only its noise would count, and a rounding of zero is none.
+            if (!double.IsNegativeInfinity(decibels)) worst = Math.Min(worst, decibels);
+        }
+        return worst;
+    }
+
     /// <summary>Positive infinity for equal outputs. An output whose shape changed counts as all noise.</summary>
     public static double Decibels(IReadOnlyList<Tensor[]> expected, IEnumerable<Tensor[]> actual)
     {

@@ -10,6 +10,8 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// </summary>
 internal static class BiasCorrection
 {
+    private const int GridBits = 12;
+
     /// <summary>Step 1: (W - Q) E[x], one figure a row, accumulated in double in the order of the weights.</summary>
     /// <param name="w">Weights of a convolution [rows, columns, kernel...], row-major.</param>
     /// <param name="q">What they are rounded to, same layout.</param>
@@ -37,14 +39,19 @@ internal static class BiasCorrection
         return result;
     }
 
-    /// <summary>Step 2: the bias with the correction added, but for rows where it exceeds twice the largest magnitude of the bias.</summary>
+    /// <summary>
+    /// Step 2: the bias with the correction added, but for rows where it exceeds twice the largest magnitude of the bias. Corrections are
+    /// rounded to 2^-12 of that magnitude: measured means differ in their last bits between processors.
+    /// </summary>
     public static float[] Corrected(ReadOnlySpan<float> bias, ReadOnlySpan<double> correction)
     {
         var result = bias.ToArray();
         var spread = 0.0;
         foreach (var b in bias) spread = Math.Max(spread, Math.Abs(b));
+        if (spread == 0) return result;
+        var unit = Math.ScaleB(1, Math.ILogB(spread) - GridBits);
         for (var m = 0; m < result.Length; m++)
-            if (Math.Abs(correction[m]) <= 2 * spread) result[m] += (float)correction[m];
+            if (Math.Abs(correction[m]) <= 2 * spread) result[m] += (float)(Math.Round(correction[m] / unit) * unit);
         return result;
     }
 }

@@ -10,7 +10,8 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// 2. s &gt;= P / 127: rounding adds at most 1 to a sum, so that it ends at 128.
 /// 3. A convolution is multiplied channels last or kernel last, depending on the layout: the neighbours of both orders count.
 /// Halving all codes (7-bit weights, the usual remedy) is the worst case of this bound; most channels keep nearly all of their 8 bits.
-/// A depthwise convolution is multiplied in 16 bits and needs no bound.
+/// A depthwise convolution (one input and one output channel a group) has a kernel of its own, which does not saturate: it needs no bound,
+/// and its caller asks for none. One input channel alone, as of a grey picture, is an ordinary product.
 /// </summary>
 internal static class SaturationSafety
 {
@@ -22,7 +23,6 @@ internal static class SaturationSafety
     public static float LeastScale(ReadOnlySpan<float> channel, int kernel)
     {
         var inputs = channel.Length / kernel;
-        if (inputs == 1 && kernel > 1) return 0;
         float pair = 0;
         for (var i = 0; i + 1 < channel.Length; i++) Add(channel[i], channel[i + 1]);
         if (kernel > 1)
