@@ -100,7 +100,10 @@ int Test()
     if (Exists("npm") && Run("npm", ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], null, npm) is not 0)
         Console.WriteLine("npm could not restore testassets/npm: the tests on its models will say that they are skipped.");
     if (Run("dotnet", ["build", "CompressOnBuild.sln", "-c", "Release", "-v", "q", "-nologo"]) is not 0 and var built)
+    {
+        Console.WriteLine("0 passed, 1 failed, 0 skipped");
         return built;
+    }
     int passed = 0, failed = 0, skipped = 0;
     bool broken = false;
     foreach (string folder in Directory.GetDirectories(Path.Combine(root, "tests"), "*.Tests").Order(StringComparer.Ordinal))

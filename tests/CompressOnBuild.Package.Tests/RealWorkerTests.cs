@@ -1,3 +1,4 @@
+using CompressOnBuild.Onnx;
 using CompressOnBuild.Testing;
 
 namespace CompressOnBuild.Package.Tests;
@@ -32,5 +33,25 @@ public class RealWorkerTests
         Assert.IsNotEmpty(failed.Lines("error COB10"));
         compressed.Refresh();
         Assert.AreEqual(written, compressed.LastWriteTimeUtc);
+    }
+
+    [TestMethod]
+    public void WeightsInAFileOfTheirOwnAndDescriptionsThatAppearLaterCount()
+    {
+        using var project = new SampleProject("""<CompressModel Include="m.onnx" EvaluationData="data/val.npz" Recipe="int8-weights" MaxAccuracyDrop="1" />""", realWorker: true);
+        OnnxWriter.Write(new ModelBuilder().Input("x", 1, 64).Weight("w", 1, 0.1f, 64, 64).Node("MatMul", ["x", "w"], ["y"]).Output("y", 1, 64).Build(), project["m.onnx"], externalData: true);
+        var weights = File.ReadAllBytes(project["m.onnx.data"]);
+        Directory.CreateDirectory(project["data"]);
+        new NpzBuilder().Floats("x", [.. Enumerable.Range(0, 40 * 64).Select(i => i * 7919 % 2001 / 1000f - 1)], 40, 64).Save(project["data/val.npz"]);
+
+        bool Runs() => project.Build().Succeeded(workerRuns: 0).PackageTargets().Contains("CompressModel");
+        Assert.IsTrue(Runs());
+        Assert.IsFalse(Runs());
+        weights.AsSpan(0, 400).Clear();
+        File.WriteAllBytes(project["m.onnx.data"], weights);
+        Assert.IsTrue(Runs(), "weights of the same size");
+        project.Write("data/evaluation.json", "{}");
+        Assert.IsTrue(Runs(), "a description of the data");
+        Assert.IsFalse(Runs());
     }
 }
