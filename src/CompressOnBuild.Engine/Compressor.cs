@@ -61,7 +61,7 @@ public sealed class Compressor
 
         Load();
         using var session = new Session(original, Settings("original"));
-        using var data = EvaluationData.Open(request, session);
+        using var data = EvaluationData.Open(request, original, session);
         Note(data);
         var prepared = Prepare(session, data, recipe);
         var statistics = Calibrate(prepared, data, recipe);

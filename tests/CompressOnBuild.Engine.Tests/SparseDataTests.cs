@@ -53,6 +53,26 @@ public class SparseDataTests
     }
 
     [TestMethod]
+    [DataRow(true), DataRow(false)]
+    public void AnInfiniteScoreHidesNoRuin(bool named)
+    {
+        // One score is always -infinity (masked), the others are destroyed by a weight with an outlier per column.
+        const int Size = 64;
+        var w = ModelBuilder.Random(1, 0.02f, Size, Size).ToFloats();
+        for (var c = 0; c < Size; c++) w[c] = 1000;
+        var mask = new float[Size];
+        mask[3] = float.NegativeInfinity;
+        var b = new ModelBuilder().Input("x", -1, Size).Output("y", -1, Size).Initializer("w", w, Size, Size).Initializer("m", mask, Size).Node("MatMul", ["x", "w"], ["a"]).Node("Add", ["a", "m"], ["y"]);
+        var x = ModelBuilder.Random(1, 1, 30, Size).ToFloats();
+        for (var i = 0; i < x.Length; i += Size) x[i] = 0; // the outliers' input is silent
+        using var model = new ModelCase(b).With(new NpzBuilder().Floats("x", x, 30, Size));
+        var result = model.RunWhateverTheVerdict(r => r with { Recipe = "int8-weights", Metrics = named ? ["cosine"] : [] });
+        Assert.AreEqual(1, result.Measurements.Metrics[0].Original);
+        Assert.IsGreaterThan(0.5, result.Measurements.Metrics[0].Drop);
+        Assert.AreEqual(Verdict.Fail, result.Verdict);
+    }
+
+    [TestMethod]
     public void AWeightThatTwoLayersShareIsStoredOnce()
     {
         var b = new ModelBuilder().Input("x", -1, 64).Output("y", -1, 64).Weight("w", 1, 0.1f, 64, 64).Node("MatMul", ["x", "w"], ["a"]).Node("Tanh", ["a"], ["t"]).Node("MatMul", ["t", "w"], ["y"]);

@@ -1,5 +1,6 @@
 using CompressOnBuild.Engine.Tests.Planning;
 using CompressOnBuild.Evaluation;
+using CompressOnBuild.Onnx;
 using CompressOnBuild.Runtime;
 using CompressOnBuild.Testing;
 
@@ -74,7 +75,7 @@ public class SplitIsolationTests
     {
         using var model = new ModelCase(Network.Build()).With(Network.Unlabelled(pictures));
         using var session = new Session(File.ReadAllBytes(model.Model), new SessionSettings("places"));
-        using var data = EvaluationData.Open(model.Request, session)!;
+        using var data = EvaluationData.Open(model.Request, OnnxReader.Load(model.Model), session)!;
         return ([.. data.Splits.Calibration.Indices], [.. data.Splits.Selection.Indices], [.. data.Splits.Gate.Indices]);
     }
 

@@ -143,6 +143,33 @@ public class UnusualModelTests
         CompressorTests.Close(model.Model, result.OutputModel, 0.05, ("ids", Tensor.Create(new long[] { 5, 2099, 0, 7, 7, 7, 1, 2 }, 2, 4)), ("gain", Tensor.Scalar(1.5f)));
     }
 
+    [TestMethod]
+    public void AnInputOfUnknownRankTakesWhatTheDataHold()
+    {
+        var b = new ModelBuilder().Input("x", -1, Wide).Output("y", -1, Wide).Weight("w", 1, 0.2f, Wide, Wide).Weight("v", 2, 0.2f, Wide, Wide).Node("MatMul", ["x", "w"], ["a"]).Node("MatMul", ["a", "v"], ["y"]);
+        b.Proto.Graph.Input[0].Type.TensorType.Shape = null;
+        Compress(b, Rows(b, 30), "x");
+    }
+
+    [TestMethod]
+    public void ASequenceBesideTheScoredOutputIsNoObstacle()
+    {
+        using var model = new ModelCase(WithSequence()).With(Rows(WithSequence(), 30));
+        Assert.HasCount(1, model.Run(r => r with { MaxAccuracyDrop = 0.02 }).Weights);
+        File.WriteAllText(model["evaluation.json"], """{ "output": "s" }""");
+        var error = Assert.ThrowsExactly<CompressionException>(() => model.Run());
+        Assert.AreEqual(Codes.MetricDoesNotFit, error.Diagnostic.Code);
+        StringAssert.Contains(error.Message, "sequences or maps");
+
+        static ModelBuilder WithSequence()
+        {
+            var b = new ModelBuilder().Input("x", -1, Wide).Output("y", -1, Wide).Weight("w", 1, 0.2f, Wide, Wide).Node("MatMul", ["x", "w"], ["y"]).Node("SequenceConstruct", ["y"], ["s"]);
+            var tensor = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = 1 } };
+            b.Proto.Graph.Output.Add(new ValueInfoProto { Name = "s", Type = new TypeProto { SequenceType = new TypeProto.Types.Sequence { ElemType = tensor } } });
+            return b;
+        }
+    }
+
     // Compresses by the search and shows that the result computes about the same.
     private static Model Compress(ModelBuilder b, NpzBuilder data, string input)
     {

@@ -1,6 +1,7 @@
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation.Datasets;
 using CompressOnBuild.Evaluation.Metrics;
+using CompressOnBuild.Onnx;
 using CompressOnBuild.Runtime;
 
 namespace CompressOnBuild.Evaluation;
@@ -27,7 +28,7 @@ internal sealed class EvaluationData : IDisposable
 
     /// <summary>Opens what the request names; null when it names no data, which only a request without limits may do.</summary>
     /// <exception cref="CompressionException">COB11xx for data that cannot be used, COB4005 for a limit without data.</exception>
-    public static EvaluationData? Open(CompressionRequest request, Session original)
+    public static EvaluationData? Open(CompressionRequest request, Model model, Session original)
     {
         Metric.Check(request.Metrics);
         Metric.Check(request.Require.Select(r => r.Metric));
@@ -37,7 +38,7 @@ internal sealed class EvaluationData : IDisposable
             if (limit is null) return null;
             throw new CompressionException(Codes.LimitWithoutData, $"{limit} is given but no data to measure it on. Give EvaluationData (labelled where possible), or remove {limit}: the model is then compressed with data-free techniques and stays unmeasured.", request.Model);
         }
-        var context = new DatasetContext([.. original.Inputs.Select(ToValue)], [.. original.Outputs.Select(ToValue)], request.Preprocessing, Path.GetDirectoryName(request.Model));
+        var context = new DatasetContext([.. original.Inputs.Select(p => ToValue(p, model.Graph.Inputs))], [.. original.Outputs.Select(p => ToValue(p, model.Graph.Outputs))], request.Preprocessing, Path.GetDirectoryName(request.Model));
         var datasets = new List<IDataset>();
         try
         {
@@ -66,7 +67,9 @@ internal sealed class EvaluationData : IDisposable
         foreach (var dataset in datasets) dataset.Dispose();
     }
 
-    private static ModelValue ToValue(Port port) => new(port.Name, port.ElementType, [.. port.Shape.Select(d => d < 0 ? (long?)null : d)]);
+    // The runtime reports no dimensions for a scalar and for a value of unknown rank; only the model tells them apart.
+    private static ModelValue ToValue(Port port, IReadOnlyList<Value> declared) => new(port.Name, port.ElementType,
+        port.Shape.Count == 0 && declared.FirstOrDefault(v => v.Name == port.Name)?.Info?.Type?.TensorType is { Shape: null } ? null : [.. port.Shape.Select(d => d < 0 ? (long?)null : d)]);
 
     private static int OutputIndex(IDataset dataset, Session original)
     {

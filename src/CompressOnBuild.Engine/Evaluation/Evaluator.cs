@@ -14,6 +14,9 @@ internal sealed class Evaluator
     /// <summary>Decoded samples and original outputs are kept up to this many bytes each: a search reads the selection split many times.</summary>
     private const long CacheBytes = 256L << 20;
 
+    /// <summary>Stands for the original's output where no metric looks at it; never the same tensor as what is measured.</summary>
+    private static readonly Tensor Unread = Tensor.Create<float>([], 0);
+
     private readonly Session original;
     private readonly IReadOnlyList<IMetric> metrics;
     private readonly int output;
@@ -77,7 +80,7 @@ internal sealed class Evaluator
         ForEach(reference.Count, (i, slot) => reference.Samples[i] ?? reference.Split.Dataset.Read(reference.Split.Indices[i]), (i, sample) =>
         {
             var result = compressed.Run(sample.Inputs, cancel)[output];
-            var before = needsOriginal ? reference.Outputs[i] ?? original.Run(sample.Inputs, cancel)[output] : result;
+            var before = needsOriginal ? reference.Outputs[i] ?? original.Run(sample.Inputs, cancel)[output] : Unread;
             return new Outcome(sample.Id, sample.Label, result, before);
         }, (i, outcome) =>
         {

@@ -29,7 +29,7 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
         double before = original.Value(), after = compressed.Value();
         var drop = metric.HigherIsBetter ? before - after : after - before;
         int n = original.Count;
-        if (!metric.IsShare) return new(before, after, drop, n < 2 ? null : Bootstrap(original, compressed, seed), n, null, null);
+        if (!metric.IsShare || !Counted(original) || !Counted(compressed)) return new(before, after, drop, n < 2 ? null : Bootstrap(original, compressed, seed), n, null, null);
 
         int b = 0, c = 0;
         for (var i = 0; i < n; i++)
@@ -41,6 +41,14 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
         // The counts give the drop without the rounding of two means.
         drop = (double)(b - c) / n;
         return new(before, after, drop, n < 2 ? null : Paired(b, c, n), n, b, c);
+    }
+
+    // An output of several decisions contributes the share of them.
+    private static bool Counted(MetricSeries series)
+    {
+        for (var i = 0; i < series.Count; i++)
+            if (series.Contribution(i)[0] is not (0 or 1)) return false;
+        return true;
     }
 
     private static Interval Paired(int b, int c, int n)

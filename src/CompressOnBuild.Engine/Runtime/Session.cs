@@ -77,7 +77,8 @@ internal sealed class Session : IDisposable
     public IReadOnlyList<Port> Inputs { get; }
     public IReadOnlyList<Port> Outputs { get; }
 
-    /// <summary>Runs once. Inputs by name; the result holds every output in the model's order.</summary>
+    /// <summary>Runs once. Inputs by name; the result holds every output in the model's order, an empty tensor of
+    /// <see cref="ElementType.Undefined"/> for a sequence or map.</summary>
     /// <exception cref="CompressionException">COB1021 when the runtime fails on these inputs.</exception>
     public Tensor[] Run(IReadOnlyDictionary<string, Tensor> inputs, CancellationToken cancel = default)
     {
@@ -192,8 +193,7 @@ internal sealed class Session : IDisposable
 
     private Tensor FromOrt(OrtValue value)
     {
-        if (!value.IsTensor)
-            throw new CompressionException(Codes.RuntimeFailed, $"the {settings.Role} model returns {value.OnnxType}; only tensors can be compared. Export the model with tensor outputs.", settings.File);
+        if (!value.IsTensor) return new Tensor(ElementType.Undefined, [0], default); // only who scores it has to refuse it
         var info = value.GetTensorTypeAndShape();
         if (info.ElementDataType == TensorElementType.String) return Tensor.OfStrings(value.GetStringTensorAsArray(), info.Shape);
         return new Tensor((ElementType)(int)info.ElementDataType, info.Shape, Bytes(value, info).ToArray());

@@ -35,6 +35,82 @@ public sealed class MetricTests
     }
 
     [TestMethod]
+    public void WhereTheOriginalIsNotFiniteTheOtherMustBeTheSame()
+    {
+        const float Inf = float.PositiveInfinity, NaN = float.NaN;
+        Assert.AreEqual(1, Fidelity("cosine", (Row(Inf, 2, NaN, -Inf), Row(Inf, 2, NaN, -Inf))), "the original's own holes are no loss");
+        Assert.AreEqual(0.6, Fidelity("cosine", (Row(Inf, 3, 4), Row(Inf, 1, 0))), 1e-12, "what is finite is compared");
+        Assert.AreEqual(-1, Fidelity("cosine", (Row(-Inf, 2), Row(Inf, 2))));
+        Assert.AreEqual(-1, Fidelity("cosine", (Row(1, 2), Row(NaN, 2))));
+        Assert.AreEqual(-200, Fidelity("sqnr", (Row(1, 2), Row(NaN, 2))));
+        Assert.AreEqual(200, Fidelity("sqnr", (Row(Inf, 2), Row(Inf, 2))));
+    }
+
+    [TestMethod]
+    [DataRow("cosine"), DataRow("sqnr"), DataRow("agreement")]
+    public void TheOriginalAgreesWithItselfHoweverItsNumbersLook(string metric)
+    {
+        var output = Row(float.NaN, float.PositiveInfinity, 2);
+        Assert.AreEqual(metric == "sqnr" ? 200 : 1, Fidelity(metric, (output, output)));
+    }
+
+    [TestMethod]
+    [DataRow("cosine"), DataRow("sqnr")]
+    public void AnOriginalWithoutAFiniteNumberIsACodedError(string metric)
+    {
+        var output = Row(float.NaN, float.NegativeInfinity);
+        Assert.AreEqual(Codes.MetricDoesNotFit, Assert.ThrowsExactly<CompressionException>(() => Fidelity(metric, (output, output))).Diagnostic.Code);
+    }
+
+    [TestMethod]
+    [DataRow("top1"), DataRow("top5"), DataRow("auc"), DataRow("exact")]
+    public void AnOriginalThatDecidesNothingIsACodedError(string metric)
+    {
+        var output = Row(float.NaN, 1);
+        Label label = metric == "exact" ? new SequenceLabel([0]) : Class(0);
+        var series = new MetricSeries(Metric.Resolve([metric], label.Kind, new(), output, null)[0]);
+        var e = Assert.ThrowsExactly<CompressionException>(() => series.Add(new Outcome("a.png", label, output, output)));
+        Assert.AreEqual(Codes.MetricDoesNotFit, e.Diagnostic.Code);
+        StringAssert.Contains(e.Message, "'a.png'");
+    }
+
+    [TestMethod]
+    public void EmptyOutputsAreEqualToEachOtherOnly()
+    {
+        Tensor empty = Tensor.Create(Array.Empty<float>(), 0, 4), other = Tensor.Create(Array.Empty<float>(), 0, 4), zeros = Tensor.Create(new float[8], 2, 4);
+        foreach (var metric in new[] { "cosine", "agreement" })
+        {
+            Assert.AreEqual(1, Fidelity(metric, (empty, other)), metric);
+            Assert.AreEqual(0, Fidelity(metric, (empty, zeros)), metric);
+            Assert.AreEqual(0, Fidelity(metric, (zeros, empty)), metric);
+        }
+        Assert.AreEqual(200, Fidelity("sqnr", (empty, other)));
+        Assert.AreEqual(0, Value("top1", new(), (Class(0), empty)));
+        Assert.AreEqual(0, Value("top5", new(), (Class(0), empty)));
+        Assert.AreEqual(0, Value("exact", new(Decode.ArgmaxSequence), (new SequenceLabel([0]), empty)));
+    }
+
+    [TestMethod]
+    public void AgreementOfSeveralRowsIsTheShareOfEqualDecisions()
+    {
+        // The largest of all scores stays where it is; three of four rows decide otherwise.
+        var original = Tensor.Create([9f, 0, 0, 1, 0, 1, 0, 1], 4, 2);
+        Assert.AreEqual(0.25, Fidelity("agreement", (Tensor.Create([9f, 0, 1, 0, 1, 0, 1, 0], 4, 2), original)));
+        Assert.AreEqual(0.5, Fidelity("agreement", (Tensor.Create([0.9f, 0.1f], 2, 1), Tensor.Create([0.8f, 0.7f], 2, 1))), "single scores against the threshold");
+        Assert.AreEqual(0.75, Fidelity("agreement", (Tensor.Create([5L, 6, 7, 8], 1, 2, 2), Tensor.Create([5L, 6, 7, 9], 1, 2, 2))), "whole numbers are decisions");
+        Assert.AreEqual(1, Fidelity("agreement", (Tensor.Create([1f, 2, 0], 1, 3, 1, 1), Tensor.Create([1f, 3, 0], 1, 3, 1, 1))), "a pooled picture has one row");
+    }
+
+    [TestMethod]
+    [DataRow("top1"), DataRow("top5"), DataRow("auc")]
+    public void OneLabelForSeveralRowsIsACodedError(string metric)
+    {
+        var e = Assert.ThrowsExactly<CompressionException>(() => Value(metric, new(), (Class(1), Tensor.Create(new float[6], 1, 2, 3))));
+        Assert.AreEqual(Codes.MetricDoesNotFit, e.Diagnostic.Code);
+        StringAssert.Contains(e.Message, "2 rows");
+    }
+
+    [TestMethod]
     public void Top5CountsWhatComesBeforeTheLabel() =>
         Assert.AreEqual(0.5, Value("top5", new(), (Class(4), Row(9, 8, 7, 6, 5, 5)), (Class(5), Row(9, 8, 7, 6, 5, 5))));
 
@@ -161,7 +237,7 @@ public sealed class MetricTests
     internal static double Value(string metric, Decoding decoding, params (Label Label, Tensor Output)[] samples)
     {
         var series = new MetricSeries(Metric.Resolve([metric], samples[0].Label.Kind, decoding, samples[0].Output, null)[0]);
-        foreach (var (label, output) in samples) series.Add(new Outcome("s", label, output, output));
+        foreach (var (label, output) in samples) series.Add(new Outcome("s", label, output, Row(0))); // another model than the original
         return series.Value();
     }
 

@@ -2,6 +2,7 @@ using CompressOnBuild.Evaluation;
 using CompressOnBuild.Evaluation.Datasets;
 using CompressOnBuild.Evaluation.Metrics;
 using CompressOnBuild.Numerics;
+using CompressOnBuild.Onnx;
 
 namespace CompressOnBuild.Engine.Tests.Evaluation;
 
@@ -48,6 +49,23 @@ public sealed class PairedComparisonTests
         var interval = PairedComparison.Compare(original, compressed, 7).Confidence!;
         Assert.AreEqual(0.1 - 1.96 * 0.015, interval.Low, 0.005);
         Assert.AreEqual(0.1 + 1.96 * 0.015, interval.High, 0.005);
+    }
+
+    [TestMethod]
+    public void SharesOfRowsAreNotCountedAsWholeSamples()
+    {
+        var metric = Metric.Resolve(["agreement"], LabelKind.None, new(), MetricTests.Row(1, 0), null)[0];
+        MetricSeries original = new(metric), compressed = new(metric);
+        for (var i = 0; i < 40; i++)
+        {
+            // One row of four decides otherwise.
+            Tensor before = Tensor.Create([1f, 0, 1, 0, 1, 0, 1, 0], 4, 2), after = Tensor.Create([1f, 0, 1, 0, 1, 0, 0, 1], 4, 2);
+            original.Add(new Outcome("s", null, before, before));
+            compressed.Add(new Outcome("s", null, after, before));
+        }
+        var result = PairedComparison.Compare(original, compressed, 1);
+        Assert.AreEqual(0.25, result.Drop);
+        Assert.IsNull(result.Worse);
     }
 
     [TestMethod]

@@ -1,8 +1,12 @@
+using CompressOnBuild.Onnx;
+
 namespace CompressOnBuild.Evaluation.Metrics;
 
 /// <summary>
 /// Agreement with the original: share of samples on which both models decide the same: the same class (<see cref="Scores.Class"/>), or the
-/// same ids where evaluation.json decodes sequences. The original's own value is 1 (unless its outputs hold NaN), so drop = 1 - agreement.
+/// same ids where evaluation.json decodes sequences. Of an output with several rows of scores (a detector's boxes, a picture's points), the
+/// share of rows on which both decide the same. The original's own value is 1, so drop = 1 - agreement; where it decides nothing (NaN) no
+/// other model agrees with it.
 /// </summary>
 internal sealed class Agreement(Decoding decoding) : IMetric
 {
@@ -12,14 +16,18 @@ internal sealed class Agreement(Decoding decoding) : IMetric
     public bool IsShare => true;
     public int Width => 1;
 
-    public void Contribute(in Outcome outcome, Span<double> contribution) => contribution[0] = Same(outcome) ? 1 : 0;
+    public void Contribute(in Outcome outcome, Span<double> contribution) => contribution[0] = ReferenceEquals(outcome.Output, outcome.Original) ? 1 : Same(outcome);
 
-    private bool Same(in Outcome outcome)
+    private double Same(in Outcome outcome)
     {
         if (decoding.Decode is Decode.Ctc or Decode.ArgmaxSequence)
-            return Scores.Sequence(outcome.Output, decoding, Name).SequenceEqual(Scores.Sequence(outcome.Original, decoding, Name));
+        {
+            var ids = Scores.Sequence(outcome.Original, decoding, Name);
+            return !(outcome.Original.ElementType.IsFloat() && ids.Contains(-1)) && ids.SequenceEqual(Scores.Sequence(outcome.Output, decoding, Name)) ? 1 : 0;
+        }
+        if (outcome.Original.Count > 0 && Scores.Rows(outcome.Original) > 1) return Scores.SameRows(outcome.Output, outcome.Original, decoding, Name);
         var decision = Scores.Class(outcome.Original, decoding, Name);
-        return decision >= 0 && decision == Scores.Class(outcome.Output, decoding, Name);
+        return decision != -1 && decision == Scores.Class(outcome.Output, decoding, Name) ? 1 : 0;
     }
 
     public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);

@@ -18,10 +18,10 @@ internal sealed class Auc(Decoding decoding) : IMetric
     public void Contribute(in Outcome outcome, Span<double> contribution)
     {
         var positive = Scores.ClassOf(outcome, Name) == decoding.PositiveClass;
-        var scores = Scores.Of(outcome.Output, Name);
+        var scores = Scores.OneRow(outcome, Name);
         if (scores.Length > 1 && decoding.PositiveClass >= scores.Length)
             throw new CompressionException(Codes.MetricDoesNotFit, $"the metric 'auc' ranks the score of class {decoding.PositiveClass} but the output has {scores.Length} scores. Correct 'positiveClass' in evaluation.json.");
-        double score = scores.Length == 1 ? scores[0] : scores[decoding.PositiveClass];
+        double score = scores.Length == 0 ? double.NaN : scores.Length == 1 ? scores[0] : scores[decoding.PositiveClass];
         // No number is the worst score a sample can have.
         contribution[0] = double.IsNaN(score) ? positive ? double.NegativeInfinity : double.PositiveInfinity : score;
         contribution[1] = positive ? 1 : 0;

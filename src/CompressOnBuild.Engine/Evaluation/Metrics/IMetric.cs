@@ -20,7 +20,7 @@ internal interface IMetric
     bool HigherIsBetter { get; }
     /// <summary>Compares with labels; otherwise with the original's output.</summary>
     bool NeedsLabels { get; }
-    /// <summary>A contribution is 0 or 1 and the value is their share.</summary>
+    /// <summary>The value is a mean of shares; where every contribution is 0 or 1, changes are counted sample by sample.</summary>
     bool IsShare { get; }
     /// <summary>Numbers in one contribution.</summary>
     int Width { get; }
@@ -57,7 +57,7 @@ internal sealed class MetricSeries(IMetric metric)
     {
         var value = Metric.Value(CollectionsMarshal.AsSpan(contributions));
         return double.IsFinite(value) ? value : throw new CompressionException(Codes.MetricDoesNotFit,
-            $"the metric '{Metric.Name}' is not defined on these {Count} samples: it needs samples of both classes. Use another metric, correct 'positiveClass' in evaluation.json, or add samples.");
+            $"the metric '{Metric.Name}' is not defined on these {Count} samples: it needs samples of both classes, each with a score that is a number. Use another metric, correct 'positiveClass' in evaluation.json, or add samples.");
     }
 
     /// <summary>The value over the samples at <paramref name="indices"/> (repetitions count); NaN where it is not defined.</summary>

@@ -7,18 +7,21 @@ namespace CompressOnBuild.Evaluation.Metrics;
 /// <summary>Reading decisions off an output.</summary>
 internal static class Scores
 {
-    /// <summary>The output as floats.</summary>
+    /// <summary>The output as floats; none for an empty one (nothing was found in this sample).</summary>
     public static float[] Of(Tensor output, string metric)
     {
-        if (output.ElementType is ElementType.String or ElementType.Complex64 or ElementType.Complex128 || output.ElementType.Bits() < 8 || output.Count == 0)
-            throw new CompressionException(Codes.MetricDoesNotFit, $"the metric '{metric}' cannot score an output of {output}. Valid are outputs of numbers. Name another output in evaluation.json ('output').");
+        if (output.ElementType is ElementType.String or ElementType.Complex64 or ElementType.Complex128 || output.ElementType.Bits() < 8)
+            throw new CompressionException(Codes.MetricDoesNotFit, $"the metric '{metric}' cannot score an output of {(output.ElementType == ElementType.Undefined ? "sequences or maps" : output)}. Valid are outputs of numbers. Name another output in evaluation.json ('output').");
         return output.ToFloats();
     }
 
-    /// <summary>Index of the largest score, the first of equals; -1 if any score is no number: such an output decides nothing.</summary>
+    /// <summary>What an empty output decides: nothing, but as two empty ones do the same it is a decision.</summary>
+    private const long Empty = -2;
+
+    /// <summary>Index of the largest score, the first of equals; -1 if any score is no number or there is none: such an output decides nothing.</summary>
     public static int ArgMax(ReadOnlySpan<float> scores)
     {
-        var best = 0;
+        var best = scores.Length > 0 ? 0 : -1;
         for (var i = 0; i < scores.Length; i++)
         {
             if (float.IsNaN(scores[i])) return -1;
@@ -29,14 +32,62 @@ internal static class Scores
 
     /// <summary>
     /// The class an output decides for: the index of its largest score over all elements; of a single score, 1 if it is greater than the
-    /// threshold, else 0; a single whole number is the class itself. -1: none.
+    /// threshold, else 0; a single whole number is the class itself. -1: a score is no number; -2: there is no score.
     /// </summary>
     public static long Class(Tensor output, Decoding decoding, string metric)
     {
         var scores = Of(output, metric);
+        if (scores.Length == 0) return Empty;
         if (scores.Length > 1) return ArgMax(scores);
         if (!output.ElementType.IsFloat() && decoding.Decode != Decode.Threshold) return (long)scores[0];
         return float.IsNaN(scores[0]) ? -1 : scores[0] > (float)decoding.Threshold ? 1 : 0;
+    }
+
+    /// <summary>Number of decisions in an output: all axes but the last; axes of length 1 at the end (a pooled picture's) are none.</summary>
+    public static long Rows(Tensor output)
+    {
+        var rank = output.Rank;
+        while (rank > 2 && output.Shape[rank - 1] == 1) rank--;
+        long rows = 1;
+        for (var d = 0; d < rank - 1; d++) rows *= output.Shape[d];
+        return rows;
+    }
+
+    /// <summary>Share of the rows on which two outputs of equal shape decide the same (<see cref="Class"/> of each; whole numbers are decisions themselves).</summary>
+    public static double SameRows(Tensor output, Tensor original, Decoding decoding, string metric)
+    {
+        var (a, b) = (Of(output, metric), Of(original, metric));
+        if (a.Length != b.Length) return 0;
+        var columns = output.ElementType.IsFloat() ? a.Length / (int)Rows(original) : 1;
+        var same = 0;
+        for (var at = 0; at < a.Length; at += columns)
+        {
+            if (!output.ElementType.IsFloat()) { same += a[at] == b[at] ? 1 : 0; continue; }
+            var decision = Decide(b.AsSpan(at, columns));
+            if (decision >= 0 && decision == Decide(a.AsSpan(at, columns))) same++;
+        }
+        return (double)same / (a.Length / columns);
+
+        int Decide(ReadOnlySpan<float> scores) => scores.Length > 1 || float.IsNaN(scores[0]) ? ArgMax(scores) : scores[0] > (float)decoding.Threshold ? 1 : 0;
+    }
+
+    /// <summary>The scores of a metric that has one label for one decision.</summary>
+    /// <exception cref="CompressionException">COB1123: the output holds several decisions, or the original's decides nothing.</exception>
+    public static float[] OneRow(in Outcome outcome, string metric)
+    {
+        var scores = Of(outcome.Output, metric);
+        if (scores.Length > 1 && Rows(outcome.Output) > 1)
+            throw new CompressionException(Codes.MetricDoesNotFit, $"the metric '{metric}' has one label for sample '{outcome.SampleId}' but the output {outcome.Output} holds {Rows(outcome.Output)} rows of scores. Valid is one row. Name another output in evaluation.json ('output'), or a metric that compares with the original: agreement, cosine, sqnr.");
+        CheckOriginal(outcome, Array.TrueForAll(scores, s => !float.IsNaN(s)), metric);
+        return scores;
+    }
+
+    /// <summary>Nothing can be measured against an original that decides nothing: it and a ruined model would look equally wrong.</summary>
+    /// <exception cref="CompressionException">COB1123.</exception>
+    public static void CheckOriginal(in Outcome outcome, bool decides, string metric)
+    {
+        if (!decides && ReferenceEquals(outcome.Output, outcome.Original))
+            throw new CompressionException(Codes.MetricDoesNotFit, $"the original model's output on sample '{outcome.SampleId}' holds NaN, so the metric '{metric}' has no decision to compare with. Valid are outputs of numbers. Remove the sample, correct how it is preprocessed, or name another output in evaluation.json ('output').");
     }
 
     /// <summary>

@@ -1,6 +1,7 @@
 using System.Text;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation.Datasets;
+using CompressOnBuild.Onnx;
 
 namespace CompressOnBuild.Evaluation.Metrics;
 
@@ -11,6 +12,7 @@ internal static class SequencePair
     public static (long[] Truth, long[] Decoded) Of(in Outcome outcome, Decoding decoding, string metric)
     {
         var ids = Scores.Sequence(outcome.Output, decoding, metric);
+        Scores.CheckOriginal(outcome, !(outcome.Output.ElementType.IsFloat() && ids.Contains(-1)), metric);
         return outcome.Label switch
         {
             TextLabel label => (Points(label.Text, decoding), Points(Spell(ids, decoding), decoding)),

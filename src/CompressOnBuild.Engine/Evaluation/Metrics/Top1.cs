@@ -2,7 +2,7 @@ namespace CompressOnBuild.Evaluation.Metrics;
 
 /// <summary>
 /// Top-1 accuracy: share of samples whose decision (<see cref="Scores.Class"/>: largest score; of a single score, above the threshold) is the
-/// label. Source: ILSVRC (Russakovsky et al. 2015). An output with a NaN is wrong.
+/// label. Source: ILSVRC (Russakovsky et al. 2015). An output with a NaN is wrong, an empty one too.
 /// </summary>
 internal sealed class Top1(Decoding decoding) : IMetric
 {
@@ -15,6 +15,7 @@ internal sealed class Top1(Decoding decoding) : IMetric
     public void Contribute(in Outcome outcome, Span<double> contribution)
     {
         var label = Scores.ClassOf(outcome, Name);
+        Scores.OneRow(outcome, Name);
         Scores.CheckRange(outcome, label, (int)outcome.Output.Count);
         contribution[0] = Scores.Class(outcome.Output, decoding, Name) == label ? 1 : 0;
     }

@@ -2,7 +2,7 @@ namespace CompressOnBuild.Evaluation.Metrics;
 
 /// <summary>
 /// Top-5 accuracy: share of samples whose label is among the five largest scores (of equal scores the lower index is larger). Source:
-/// ILSVRC (Russakovsky et al. 2015). An output with a NaN is wrong.
+/// ILSVRC (Russakovsky et al. 2015). An output with a NaN is wrong, an empty one too.
 /// </summary>
 internal sealed class Top5 : IMetric
 {
@@ -15,7 +15,7 @@ internal sealed class Top5 : IMetric
     public void Contribute(in Outcome outcome, Span<double> contribution)
     {
         var label = Scores.ClassOf(outcome, Name);
-        var scores = Scores.Of(outcome.Output, Name);
+        var scores = Scores.OneRow(outcome, Name);
         Scores.CheckRange(outcome, label, Math.Max(scores.Length, 2));
         contribution[0] = Scores.ArgMax(scores) >= 0 && label < scores.Length && Rank(scores, (int)label) < 5 ? 1 : 0;
     }
