@@ -28,7 +28,7 @@ public sealed record CompressionResult
     public required ModelFacts Compressed { get; init; }
     /// <summary>Every weight that was transformed, in the graph's order.</summary>
     public required IReadOnlyList<WeightFacts> Weights { get; init; }
-    /// <summary>Every weight that was left alone, in the graph's order.</summary>
+    /// <summary>Every weight that was left alone: those whose operator has compressed forms in the graph's order, then the others in that order.</summary>
     public required IReadOnlyList<SkippedWeight> Skipped { get; init; }
     /// <summary>What was done, in order, in the reader's words ("folded 35 BatchNormalization into Conv").</summary>
     public required IReadOnlyList<string> Steps { get; init; }
@@ -78,10 +78,10 @@ public sealed record WeightFacts(string Name, string Operator, IReadOnlyList<lon
 
 /// <summary>One weight left as it was.</summary>
 /// <param name="Name">Name of the initializer or Constant.</param>
-/// <param name="Operator">Type of the node that reads it.</param>
+/// <param name="Operator">Type of the node that reads it; of all of them, in ordinal order, where none has a compressed form for it.</param>
 /// <param name="Shape">Dimensions as stored.</param>
 /// <param name="Bytes">Bytes of its data.</param>
-/// <param name="Code">The reason's code, COB2101 to COB2106.</param>
+/// <param name="Code">The reason's code, COB2101 to COB2107.</param>
 /// <param name="Because">The reason in words.</param>
 public sealed record SkippedWeight(string Name, string Operator, IReadOnlyList<long> Shape, long Bytes, string Code, string Because);
 

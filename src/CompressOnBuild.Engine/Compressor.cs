@@ -36,6 +36,7 @@ public sealed class Compressor
     private readonly List<InputFile> inputFiles = [];
     private Watchdog watchdog = null!;
     private Model original = null!;
+    private byte[] originalBytes = [];
     private InputFile[] originalFiles = [];
 
     private Compressor(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
@@ -123,8 +124,9 @@ public sealed class Compressor
     private void Load()
     {
         log.Stage("loading");
-        original = OnnxReader.Load(request.Model);
-        originalFiles = [.. original.ExternalFiles.Prepend(request.Model).Select(InputFile.Of)];
+        var file = InputFile.Of(request.Model, OnnxReader.ReadFile, out originalBytes);
+        original = OnnxReader.Read(originalBytes, request.Model);
+        originalFiles = [file, .. original.ExternalFiles.Select(InputFile.Of)];
         inputFiles.AddRange(originalFiles);
         if (File.Exists(request.Recipe)) inputFiles.Add(InputFile.Of(request.Recipe));
         watchdog = new Watchdog(request.RunTimeout ?? TimeSpan.FromMinutes(30), Watchdog.MemoryFor(originalFiles.Sum(f => f.Size)), request.Model, OnBreach);
@@ -184,13 +186,15 @@ public sealed class Compressor
     {
         if (data is null) return null;
         log.Stage("calibrating");
-        return Calibrator.Run(prepared, [.. Samples(data).Take(recipe.Calibration.Samples)], new CalibrationRequest
+        var count = Math.Min(data.Splits.Calibration.Count, recipe.Calibration.Samples);
+        return Calibrator.Run(prepared, Samples(data).Take(count), new CalibrationRequest
         {
+            SampleCount = count,
             Values = [.. Planner.ValuesToObserve(prepared)],
             ChannelMeans = Planner.MeansToObserve(prepared),
             Threads = threads,
             Watchdog = watchdog,
-            Progress = fraction => log.Progress(fraction, $"{Math.Min(data.Splits.Calibration.Count, recipe.Calibration.Samples)} samples"),
+            Progress = fraction => log.Progress(fraction, $"{count} samples"),
         }, cancel);
     }
 
@@ -227,7 +231,9 @@ public sealed class Compressor
         log.Stage("transforming");
         var compressed = plan.Weights.Any(d => d.Encoding is not null) ? transformer.Apply(plan) : original;
         // An untouched model keeps its bytes, unless they point to another file: one file is shipped.
-        return (compressed, compressed == original && original.ExternalFiles.Count == 0 ? File.ReadAllBytes(request.Model) : OnnxWriter.ToBytes(compressed));
+        var bytes = compressed == original && original.ExternalFiles.Count == 0 ? originalBytes : OnnxWriter.ToBytes(compressed);
+        originalBytes = [];
+        return (compressed, bytes);
     }
 
     /// <summary>The runtime must compute the same with and without its optimizations.</summary>

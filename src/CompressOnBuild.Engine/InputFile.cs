@@ -21,13 +21,30 @@ public sealed record InputFile(string Path, string Sha256, long Size, long Modif
         }
     }
 
+    /// <summary>
+    /// Takes the state of <paramref name="path"/> from the very bytes that <paramref name="read"/> gives, so that a file replaced at the
+    /// same time cannot be told by one hash and used by its other content.
+    /// </summary>
+    /// <param name="path">The file.</param>
+    /// <param name="read">Reads it, once; says what is wrong with it.</param>
+    /// <param name="content">What was read.</param>
+    internal static InputFile Of(string path, Func<string, byte[]> read, out byte[] content)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        long ticks = 0;
+        try { ticks = Modified(full); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // the reader tells it better
+        content = read(path);
+        return new InputFile(full, Convert.ToHexStringLower(SHA256.HashData(content)), content.Length, ticks);
+    }
+
     private static InputFile Read(string full)
     {
-        var ticks = File.GetLastWriteTimeUtc(Target(full)).Ticks;
+        var ticks = Modified(full);
         using var stream = new FileStream(full, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
         return new InputFile(full, Convert.ToHexStringLower(SHA256.HashData(stream)), stream.Length, ticks);
     }
 
     // The system tells a link's own time; what was read is the file behind it.
-    private static string Target(string path) => File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+    private static long Modified(string path) => File.GetLastWriteTimeUtc(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path).Ticks;
 }

@@ -3,6 +3,7 @@ using System.Text;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Encodings;
 using CompressOnBuild.Onnx;
+using CompressOnBuild.Operators;
 using CompressOnBuild.Planning;
 using CompressOnBuild.Reporting;
 
@@ -45,7 +46,8 @@ internal static class ResultFacts
 
     /// <summary>The weights that <paramref name="plan"/> leaves alone.</summary>
     public static IEnumerable<SkippedWeight> Skipped(Planner planner, Plan plan) => plan.Weights.Zip(planner.Sites).Where(p => p.First.Encoding is null)
-        .Select(p => new SkippedWeight(p.Second.Name, p.Second.OperatorName, p.Second.Tensor.Shape.ToArray(), p.Second.Tensor.ByteCount, p.First.Code ?? Codes.RuleLeftAlone, p.First.Because));
+        .Select(p => new SkippedWeight(p.Second.Name, p.Second.OperatorName, p.Second.Tensor.Shape.ToArray(), p.Second.Tensor.ByteCount, p.First.Code ?? Codes.RuleLeftAlone, p.First.Because))
+        .Concat(SiteFinder.Unmatched(planner.Prepared).Select(w => new SkippedWeight(w.Name, w.Readers, w.Tensor.Shape.ToArray(), w.Tensor.ByteCount, Codes.OperatorHasNoForm, w.Because)));
 
     private static ModelFacts Of(Model model, string sha256, long bytes, long multiplyAdds)
     {

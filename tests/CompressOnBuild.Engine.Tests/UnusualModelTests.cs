@@ -102,6 +102,21 @@ public class UnusualModelTests
     }
 
     [TestMethod]
+    [DataRow("auto"), DataRow("none")]
+    public void ConstantsOutsideTheOperatorTableAreInTheReport(string recipe)
+    {
+        const int Wider = 256;
+        var b = new ModelBuilder().Input("x", -1, Wider).Output("y", -1, Wider).Weight("w", 1, 0.1f, Wider, Wider).Weight("gain", 2, 1, 1, Wider)
+            .Node("MatMul", ["x", "w"], ["a"]).Node("Tanh", ["a"], ["t"]).Node("Mul", ["t", "gain"], ["y"]);
+        using var model = new ModelCase(b).With(new NpzBuilder().Floats("x", ModelBuilder.Random(1, 1, 30, Wider).ToFloats(), 30, Wider));
+        var result = model.Run(r => r with { MaxAccuracyDrop = 0.05, Recipe = recipe });
+        var gain = result.Skipped.Single(s => s.Name == "gain");
+        Assert.AreEqual((Codes.OperatorHasNoForm, "Mul", 4L * Wider), (gain.Code, gain.Operator, gain.Bytes));
+        StringAssert.Contains(File.ReadAllText(model[Path.Combine("out", "report.json")]), "no operator that reads it has a compressed form for it");
+        Assert.HasCount(2, result.Weights.Select(w => w.Name).Concat(result.Skipped.Select(s => s.Name)).ToArray());
+    }
+
+    [TestMethod]
     public void AQuantizedModelIsNotQuantizedAgain()
     {
         var network = Planning.Network.Build();

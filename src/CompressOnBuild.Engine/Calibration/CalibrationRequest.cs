@@ -22,6 +22,9 @@ internal sealed record CalibrationRequest
     /// </summary>
     public long MemoryBound { get; init; } = 768L << 20;
 
+    /// <summary>Number of samples, for <see cref="Progress"/>; 0: as many as the sequence says it has without being read.</summary>
+    public int SampleCount { get; init; }
+
     /// <summary>Told after each sample of each pass how far the work is, 0 to 1, when the number of samples is known in advance.</summary>
     public Action<double>? Progress { get; init; }
 }

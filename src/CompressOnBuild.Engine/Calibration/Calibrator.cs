@@ -13,7 +13,7 @@ internal static class Calibrator
 {
     /// <summary>Observes <paramref name="request"/>'s values; <paramref name="model"/> is not changed.</summary>
     /// <param name="model">The model to run, with float activations.</param>
-    /// <param name="samples">Inputs by name. Enumerated more than once when the values do not fit the memory bound.</param>
+    /// <param name="samples">Inputs by name, read one at a time. Enumerated again for each pass when the values do not fit the memory bound.</param>
     /// <param name="request">What to observe.</param>
     /// <param name="cancel">Stops between and inside runs.</param>
     /// <exception cref="ArgumentException">A requested value is not in the main graph.</exception>
@@ -36,7 +36,7 @@ internal static class Calibrator
 
         // One thread: the runtime splits sums otherwise for other numbers of threads, and their last bits would reach the model.
         var settings = new SessionSettings("original", model.File, Threads: 1, Watchdog: request.Watchdog);
-        var total = samples.TryGetNonEnumeratedCount(out var known) ? known : 0;
+        var total = request.SampleCount > 0 ? request.SampleCount : samples.TryGetNonEnumeratedCount(out var known) ? known : 0;
         var passes = Passes(model, samples, computed, settings, request.MemoryBound, cancel);
         var count = 0;
         for (var pass = 0; pass < passes.Count; pass++)

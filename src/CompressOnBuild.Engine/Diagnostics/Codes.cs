@@ -170,6 +170,8 @@ public static class Codes
     public const string RuleLeftAlone = "COB2105";
     /// <summary>A weight holds values that the smaller form cannot.</summary>
     public const string WeightOutOfRange = "COB2106";
+    /// <summary>No operator that reads a weight has a compressed form for it.</summary>
+    public const string OperatorHasNoForm = "COB2107";
 
     // 4xxx: the gate
     /// <summary>Optimized and unoptimized execution differ.</summary>

@@ -18,6 +18,9 @@ internal sealed class ExternalData(string modelFile)
     /// <summary>Full paths of the files the model refers to, for the change detector.</summary>
     public IReadOnlyCollection<string> Files => files.Keys;
 
+    /// <summary>Bytes of all tensors that were checked; a part of a file that several refer to counts for each.</summary>
+    public long TotalBytes { get; private set; }
+
     /// <summary>Checks place, offset and length now; returns a reader that maps the file when called.</summary>
     public Func<ReadOnlyMemory<byte>> Check(TensorProto proto, string name, long bytes)
     {
@@ -41,6 +44,7 @@ internal sealed class ExternalData(string modelFile)
             throw new CompressionException(Codes.TensorDataLength, $"tensor '{name}' needs bytes {offset} to {offset + bytes} of '{location}', which has {available}. Export or download both files again.", modelFile);
         if (bytes > int.MaxValue)
             throw new CompressionException(Codes.ModelTooLarge, $"tensor '{name}' has {bytes} bytes; a single tensor can have at most {int.MaxValue}.", modelFile);
+        TotalBytes += bytes;
         if (!files.TryGetValue(path, out var mapped)) files.Add(path, mapped = new MappedFile(path));
         if (bytes == 0) return () => ReadOnlyMemory<byte>.Empty; // an empty file cannot be mapped
         return () =>

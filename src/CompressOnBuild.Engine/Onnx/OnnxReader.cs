@@ -15,24 +15,31 @@ public static class OnnxReader
 
     /// <summary>Reads the model file at <paramref name="path"/>; external data are looked for beside it.</summary>
     /// <exception cref="CompressionException">COB1001 to COB1012.</exception>
-    public static Model Load(string path)
+    public static Model Load(string path) => Read(ReadFile(path), path);
+
+    /// <summary>The bytes of the model file at <paramref name="path"/>, for <see cref="Read"/>.</summary>
+    /// <exception cref="CompressionException">COB1001, COB1002 or COB1012.</exception>
+    internal static byte[] ReadFile(string path)
     {
         if (Directory.Exists(path))
             throw new CompressionException(Codes.ModelNotFound, "the model is a folder. Give the path of an .onnx file in it.", path);
         if (!System.IO.File.Exists(path))
             throw new CompressionException(Codes.ModelNotFound, "the model does not exist. Give the path of an .onnx file, relative to the project.", path);
-        // The length of what a link points to, not of the link.
-        long length;
-        try { using var stream = System.IO.File.OpenRead(path); length = stream.Length; }
+        try
+        {
+            using var stream = System.IO.File.OpenRead(path);
+            // The length of what a link points to, not of the link.
+            if (stream.Length == 0)
+                throw new CompressionException(Codes.ModelEmpty, "the model file is empty (0 bytes). Export or download it again; a Git LFS file may not have been fetched.", path);
+            if (stream.Length > Array.MaxLength) throw TooLarge($"the model file has {stream.Length} bytes", path);
+            var bytes = new byte[stream.Length];
+            stream.ReadExactly(bytes);
+            return bytes;
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CompressionException(Codes.ModelNotFound, $"the model cannot be read: {e.Message} Check its permissions, and that no other program holds it.", path, inner: e);
         }
-        if (length == 0)
-            throw new CompressionException(Codes.ModelEmpty, "the model file is empty (0 bytes). Export or download it again; a Git LFS file may not have been fetched.", path);
-        if (length > int.MaxValue)
-            throw new CompressionException(Codes.ModelTooLarge, $"the model file has {length} bytes; a protobuf message holds at most {int.MaxValue}. Export with external data.", path);
-        return Read(System.IO.File.ReadAllBytes(path), path);
     }
 
     /// <summary>Reads a model from bytes; <paramref name="path"/> is its place for messages and external data.</summary>
@@ -59,9 +66,15 @@ public static class OnnxReader
         if (opset is not 0 and < LowestOpset)
             throw new CompressionException(Codes.UnsupportedOpset, $"the model uses operator set {opset}. Valid is {LowestOpset} or newer. Export it again with a newer opset.", path);
         model.Graph = new GraphReader(model, path, external).Read(graph, null, new Scope(null));
+        if (bytes.Length + external.TotalBytes > Array.MaxLength)
+            throw TooLarge($"the model has {bytes.Length + external.TotalBytes} bytes with its external data ({external.Files.Count} files)", path);
         files.AddRange(external.Files.Order(StringComparer.Ordinal));
         return model;
     }
+
+    // The runtime gets a whole model as one message, which is also how it is shipped.
+    private static CompressionException TooLarge(string found, string path) => new(Codes.ModelTooLarge,
+        $"{found}. Models of at most {Array.MaxLength} bytes, external data included, can be compressed. Take a smaller variant, or export its parts (encoder, decoder) as models of their own.", path);
 
     private sealed class Scope(Scope? outer)
     {

@@ -1,3 +1,4 @@
+using CompressOnBuild.Kernels;
 using CompressOnBuild.Onnx;
 using TensorPrimitives = System.Numerics.Tensors.TensorPrimitives;
 
@@ -10,6 +11,7 @@ internal sealed record SiteUse(Node Node, int Input, Operator? Operator);
 internal sealed class Site
 {
     private readonly Lazy<float> largest;
+    private readonly Lazy<double> halfError;
 
     internal Site(string name, Value weight, Tensor tensor, IReadOnlyList<SiteUse> uses, int[] channelAxes)
     {
@@ -19,6 +21,7 @@ internal sealed class Site
         Uses = uses;
         ChannelAxes = channelAxes;
         largest = new(() => Math.Abs(TensorPrimitives.MaxMagnitude<float>(tensor.ToFloats())));
+        halfError = new(() => HalfRounding.RelativeError(tensor.ToFloats()));
     }
 
     /// <summary>The weight's name; made unique by a number when several bodies use the same name.</summary>
@@ -30,6 +33,8 @@ internal sealed class Site
     public IReadOnlyList<int> ChannelAxes { get; }
     /// <summary>max|w|; NaN when an element is NaN. Read once, on first use.</summary>
     public float LargestMagnitude => largest.Value;
+    /// <summary>As <see cref="HalfRounding.RelativeError"/>, of a weight that 16-bit floats can hold. Read once, on first use.</summary>
+    public double HalfError => halfError.Value;
 
     /// <summary>The operator when all readers read it the same way, else null: then only forms that restore the whole weight are possible.</summary>
     public Operator? Operator => Uses.All(u => u.Operator == Uses[0].Operator) ? Uses[0].Operator : null;

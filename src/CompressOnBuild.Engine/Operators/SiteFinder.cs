@@ -2,16 +2,38 @@ using CompressOnBuild.Onnx;
 
 namespace CompressOnBuild.Operators;
 
+/// <summary>A float constant large enough to matter that nobody can compress, with the types of the operators that read it, and why.</summary>
+internal sealed record UnmatchedWeight(string Name, Tensor Tensor, string Readers, string Because);
+
 /// <summary>
 /// Finds the weights of a model: initializers (also those that are inputs too), Constant nodes, in the main graph and in every body,
 /// read where they stand or captured from an outer scope.
 /// </summary>
 internal static class SiteFinder
 {
+    // Below, the scales of a weight would take more than its codes save, whoever reads it.
+    private const int LeastBytes = 1024;
+
     /// <summary>All weights in the order in which the graphs hold them, the same order and names for a clone.</summary>
-    public static IReadOnlyList<Site> Find(Model model)
+    public static IReadOnlyList<Site> Find(Model model) => Search(model).Sites;
+
+    /// <summary>
+    /// Every other float constant of rank 2 or more and 1 KB or more that somebody reads or the model shows: with the sites, all there is
+    /// to compress.
+    /// </summary>
+    public static IReadOnlyList<UnmatchedWeight> Unmatched(Model model)
+    {
+        var (_, names, others) = Search(model);
+        return [.. others.Select(o => new UnmatchedWeight(NewName(o.Value.Name, names), o.Value.Constant!, Readers(o.Value), o.Because))];
+    }
+
+    private static string Readers(Value value) => value.Uses.Count == 0 ? "output"
+        : string.Join(", ", value.Uses.Select(u => u.Node.OpType).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal));
+
+    private static (List<Site> Sites, HashSet<string> Names, List<(Value Value, string Because)> Others) Search(Model model)
     {
         var sites = new List<Site>();
+        var others = new List<(Value Value, string Because)>();
         var names = new HashSet<string>(StringComparer.Ordinal);
         // A weight that a graph shows as its output belongs to the model's surface: name and values stay.
         var shown = model.Graphs().SelectMany(g => g.Outputs).ToHashSet();
@@ -21,21 +43,30 @@ internal static class SiteFinder
             foreach (var node in graph.Nodes)
                 if (node.Is("Constant") && node.Output(0) is { } value) Add(value);
         }
-        return sites;
+        return (sites, names, others);
 
         void Add(Value value)
         {
             if (value.Constant is not { } tensor || !tensor.ElementType.IsFloat() || tensor.Count < 2) return;
             SiteUse[] uses = [.. value.Uses.Select(u => new SiteUse(u.Node, u.Index, OperatorTable.Find(u.Node, u.Index)))];
             var first = uses.FirstOrDefault(u => u.Operator is not null);
-            if (first is null || tensor.Rank < 2 || shown.Contains(value)) return;
+            if (tensor.Rank < 2) return;
             // From IR version 4 on, an initializer that is an input too is a default that a caller may replace.
-            if (model.IrVersion >= 4 && value.IsGraphInput) return;
-            var axes = first.Operator!.ChannelAxes(first.Node, tensor.Rank);
+            var left = shown.Contains(value) ? "the graph shows it as an output, whose values stay"
+                : model.IrVersion >= 4 && value.IsGraphInput ? "it is an input of the graph too, which a caller may replace"
+                : first is null ? "no operator that reads it has a compressed form for it" : null;
+            if (left is not null && tensor.ByteCount >= LeastBytes && (uses.Length > 0 || shown.Contains(value))) others.Add((value, left));
+            if (left is not null) return;
+            var axes = first!.Operator!.ChannelAxes(first.Node, tensor.Rank);
             if (axes.Any(a => a < 0 || a >= tensor.Rank)) return; // no valid model: the runtime says so
-            var name = value.Name;
-            for (var i = 2; !names.Add(name); i++) name = $"{value.Name}#{i}";
-            sites.Add(new Site(name, value, tensor, uses, axes));
+            sites.Add(new Site(NewName(value.Name, names), value, tensor, uses, axes));
         }
+    }
+
+    private static string NewName(string stem, HashSet<string> names)
+    {
+        var name = stem;
+        for (var i = 2; !names.Add(name); i++) name = $"{stem}#{i}";
+        return name;
     }
 }

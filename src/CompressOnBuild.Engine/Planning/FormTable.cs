@@ -19,6 +19,9 @@ internal static class FormTable
     // A smaller matrix is read in about the time that one more node takes.
     private const long LeastMatrixElements = 32 << 10;
 
+    // Squared error over squares that 16-bit floats may leave: a hundred times what rounding to 11 significant bits does. Beyond, values underflow.
+    private const double MostHalfError = 1e-5;
+
     /// <summary>The decision for <paramref name="site"/> when <paramref name="wanted"/> is asked for.</summary>
     /// <param name="site">The weight.</param>
     /// <param name="wanted">Any form but Auto.</param>
@@ -38,6 +41,8 @@ internal static class FormTable
             return new(site.Name, WeightForm.None, null, 32, "the weight holds NaN or infinity, which no smaller form keeps", Codes.WeightOutOfRange);
         if (wanted == WeightForm.Fp16 && !HalfWeight.Fits(site.LargestMagnitude))
             return new(site.Name, WeightForm.None, null, 32, string.Create(CultureInfo.InvariantCulture, $"the largest weight is {site.LargestMagnitude:G4}, 16-bit floats end at 65504"), Codes.WeightOutOfRange);
+        if (wanted == WeightForm.Fp16 && site.HalfError > MostHalfError)
+            return new(site.Name, WeightForm.None, null, 32, string.Create(CultureInfo.InvariantCulture, $"16-bit floats would leave {site.HalfError:G2} of the weight's squares as error: its values (largest {site.LargestMagnitude:G4}) are too small for them"), Codes.WeightOutOfRange);
         if (wanted == WeightForm.Fp16) return new(site.Name, WeightForm.Fp16, HalfCast.Id, 16, because);
 
         var reasons = new List<string>();

@@ -113,7 +113,10 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
     private string GroupOf(string name)
     {
         var site = planner.Sites.First(s => s.Name == name);
-        return site.Operator is { OpType: "LSTM" } ? "LSTM " + site.Uses[0].Node.Output(0)?.Name : name;
+        if (site.Operator is not { OpType: "LSTM" }) return name;
+        // An output may be left out, the input matrix W never is.
+        var first = site.Uses[0].Node.Input(1);
+        return planner.Sites.FirstOrDefault(s => s.Weight == first)?.Name ?? name;
     }
 
     /// <summary>The fewest suspects that must take the safe form, worst first, with what they are to become.</summary>

@@ -86,6 +86,17 @@ public class CalibratorTests
         CollectionAssert.AreEqual(new[] { 0.25, 0.5, 0.75, 1 }, seen);
     }
 
+    [TestMethod]
+    public void SamplesAreReadWhenTheirTurnComes()
+    {
+        var (read, seen) = (0, new List<(int Read, double Done)>());
+        var samples = Enumerable.Range(1, 4).Select(i => { read++; return Sample("x", ModelBuilder.Random(i, i, 1, 3, 8, 8)); }).Where(_ => true);
+        var statistics = Calibrator.Run(Net(), samples, new CalibrationRequest { Values = ["c"], SampleCount = 4, Progress = f => seen.Add((read, f)) }, default);
+        // The first one is read once more, to see how large the values are.
+        CollectionAssert.AreEqual(new[] { (2, 0.25), (3, 0.5), (4, 0.75), (5, 1.0) }, seen);
+        Assert.AreEqual(Text(Calibrator.Run(Net(), Samples(4), new CalibrationRequest { Values = ["c"] }, default)), Text(statistics));
+    }
+
     private static Model Net() => new ModelBuilder().Input("x", 1, 3, 8, 8).Output("y", 1, 4, 6, 6)
         .Weight("w", 1, 0.3f, 4, 3, 3, 3).Node("Conv", ["x", "w"], ["c"]).Node("Relu", ["c"], ["r"]).Node("Tanh", ["r"], ["y"]).Build();
 

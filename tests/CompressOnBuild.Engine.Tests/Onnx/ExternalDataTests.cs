@@ -36,6 +36,31 @@ public class ExternalDataTests
     }
 
     [TestMethod]
+    public void MoreThanTwoGigabytesInAllAreRefused()
+    {
+        const long Size = 1L << 30;
+        using var folder = new ScratchFolder();
+        var b = new ModelBuilder().Input("x", 1, 4).Output("y", 1, 4).Node("Neg", ["x"], ["y"]);
+        for (var i = 0; i < 3; i++)
+        {
+            var tensor = new TensorProto { Name = $"w{i}", DataType = 1, Dims = { Size / 4 }, DataLocation = 1 };
+            foreach (var (key, value) in new[] { ("location", "big.bin"), ("offset", (i * Size).ToString(System.Globalization.CultureInfo.InvariantCulture)), ("length", Size.ToString(System.Globalization.CultureInfo.InvariantCulture)) })
+                tensor.ExternalData.Add(new StringStringEntryProto { Key = key, Value = value });
+            b.Proto.Graph.Initializer.Add(tensor);
+        }
+        File.WriteAllBytes(folder["m.onnx"], b.Proto.ToByteArray());
+        using (var file = File.Create(folder["big.bin"])) file.SetLength(3 * Size); // a hole: nothing is stored
+        var error = Assert.ThrowsExactly<CompressionException>(() => OnnxReader.Load(folder["m.onnx"]));
+        Assert.AreEqual(Codes.ModelTooLarge, error.Diagnostic.Code);
+        StringAssert.Contains(error.Diagnostic.Message, (3 * Size + new FileInfo(folder["m.onnx"]).Length).ToString(System.Globalization.CultureInfo.InvariantCulture));
+
+        b.Proto.Graph.Initializer.RemoveAt(2);
+        b.Proto.Graph.Initializer.RemoveAt(1);
+        File.WriteAllBytes(folder["m.onnx"], b.Proto.ToByteArray());
+        Assert.HasCount(1, OnnxReader.Load(folder["m.onnx"]).ExternalFiles.ToArray());
+    }
+
+    [TestMethod]
     [DataRow("../out.bin"), DataRow("sub/../../out.bin"), DataRow("/etc/hostname"), DataRow("."), DataRow("..")]
     public void FilesOutsideTheFolderAreRefused(string location) => Refused(Codes.ExternalDataOutside, location);
 

@@ -114,6 +114,41 @@ public class SiteFinderTests
     }
 
     [TestMethod]
+    public void LargeConstantsThatNoOperatorCompressesAreTold()
+    {
+        var model = new ModelBuilder().Input("x", 1, 32).Output("y", 32, 32).Output("s", 32, 32).Weight("w", 1, 1, 32, 32).Weight("p", 2, 1, 32, 32).Weight("q", 3, 1, 5, 5).Weight("v", 4, 1, 1024).Weight("s", 5, 1, 32, 32)
+            .Initializer("n", Tensor.Create(new long[1024], 32, 32)).Weight("unused", 6, 1, 32, 32)
+            .Node("MatMul", ["x", "w"], ["a"]).Node("Mul", ["a", "p"], ["b"]).Node("Add", ["b", "p"], ["y"]).Node("Neg", ["q"], ["q2"]).Node("Neg", ["v"], ["v2"]).Node("Neg", ["n"], ["n2"]).Build();
+        Assert.AreEqual("w", SiteFinder.Find(model).Single().Name);
+        CollectionAssert.AreEqual(new[] { ("p", "Add, Mul", "no operator that reads it has a compressed form for it"), ("s", "output", "the graph shows it as an output, whose values stay") },
+            SiteFinder.Unmatched(model).Select(u => (u.Name, u.Readers, u.Because)).ToArray());
+    }
+
+    [TestMethod]
+    public void UnmatchedNamesAreNoSitesNames()
+    {
+        ModelBuilder Branch(string op) => new ModelBuilder().Output("t", 32, 32).Weight("w", 1, 1, 32, 32).Node(op, ["x", "w"], ["t"]);
+        var model = new ModelBuilder().Input("x", 32, 32).Input("flag", ElementType.Bool).Output("y", 32, 32).NodeWithBodies("If", ["flag"], ["y"], ("then_branch", Branch("Add")), ("else_branch", Branch("MatMul"))).Build();
+        Assert.AreEqual("w", SiteFinder.Find(model).Single().Name);
+        Assert.AreEqual("w#2", SiteFinder.Unmatched(model).Single().Name);
+    }
+
+    [TestMethod]
+    public void SixteenBitsAreRefusedWhereTheValuesUnderflow()
+    {
+        WeightDecision Decide(float scale, WeightForm form) => FormTable.Resolve(SiteFinder.Find(new ModelBuilder().Input("x", 1, 32).Output("y", 1, 32)
+            .Initializer("w", [.. ModelBuilder.Random(1, 1, 32, 32).ToFloats().Select(v => v * scale)], 32, 32).Node("MatMul", ["x", "w"], ["y"]).Build()).Single(), form, 17, false, "asked");
+        foreach (var scale in new[] { 1e-9f, 1e-7f, 1e-30f })
+        {
+            var refused = Decide(scale, WeightForm.Fp16);
+            Assert.AreEqual((WeightForm.None, "COB2106", (string?)null), (refused.Form, refused.Code, refused.Encoding), $"{scale}");
+            StringAssert.Contains(refused.Because, "too small");
+            Assert.AreEqual(WeightForm.Weights, Decide(scale, WeightForm.Weights).Form);
+        }
+        foreach (var scale in new[] { 1e-3f, 1, 100, 0 }) Assert.AreEqual(WeightForm.Fp16, Decide(scale, WeightForm.Fp16).Form, $"{scale}");
+    }
+
+    [TestMethod]
     public void BiasesIndicesAndVectorsAreNoWeights()
     {
         var sites = SiteFinder.Find(new ModelBuilder().Input("x", 1, 4, 8, 8).Output("y", 1, 4, 6, 6).Weight("w", 1, 1, 4, 4, 3, 3).Weight("b", 2, 1, 4).Weight("v", 3, 1, 6)

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using CompressOnBuild.Onnx;
+using CompressOnBuild.Planning;
 using CompressOnBuild.Testing;
 
 namespace CompressOnBuild.Engine.Tests.Planning;
@@ -92,6 +93,23 @@ public class SearchTests
         Assert.AreEqual(File.ReadAllText(model[Path.Combine("one", "report.json")]), File.ReadAllText(model[Path.Combine("two", "report.json")]));
         CollectionAssert.AreEqual(one.Measurements.Candidates.ToArray(), two.Measurements.Candidates.ToArray());
         Assert.IsGreaterThan(1, one.Measurements.Candidates.Count, "nothing was searched");
+    }
+
+    [TestMethod]
+    [DataRow(1f, WeightForm.Fp16), DataRow(1e-9f, WeightForm.None, DisplayName = "16 bits cannot hold it: it stays in floats")]
+    public void LstmsThatShowOnlyTheirLastStateAreTriedOneByOne(float scale, WeightForm expected)
+    {
+        var b = new ModelBuilder().Input("x", 5, 1, 16).Output("h1", 1, 1, 16).Output("h2", 1, 1, 16);
+        foreach (var (i, by) in new[] { (1, 1f), (2, scale) })
+            b.Weight($"w{i}", i, by, 1, 64, 16).Weight($"r{i}", i + 5, by, 1, 64, 16).Node("LSTM", ["x", $"w{i}", $"r{i}"], ["", $"h{i}"], NodeAttribute.Int("hidden_size", 16));
+        var planner = new Planner(b.Build(), Recipe.Load("auto"), null);
+        bool IsGood(Plan plan) => plan.Weights.Where(d => d.Site.EndsWith('2')).All(d => d.Form == expected);
+        var plan = new Search(planner, Goal.Size, 0.05, new SearchOracle(p => new Trial(1, 1, IsGood(p) ? 0 : 1), p => IsGood(p) ? 60 : 10), NullCompressionLog.Instance, default).Run();
+        foreach (var decision in plan.Weights)
+        {
+            Assert.AreEqual(decision.Site.EndsWith('2') ? expected : WeightForm.Weights, decision.Form, decision.Site);
+            Assert.AreEqual(decision.Form == WeightForm.None ? "COB2106" : null, decision.Code);
+        }
     }
 
     private static ModelCase Case(ModelBuilder model)
