@@ -132,8 +132,8 @@ public sealed record Measurements
 public sealed record MetricResult(string Name, double Original, double Compressed, double Drop, double? Limit, int Samples,
     Interval? Confidence, bool Passed)
 {
-    /// <summary>The verdict on this metric alone: inconclusive when the limit lies inside the interval of the drop.</summary>
-    public Verdict Verdict => Passed ? Verdict.Pass : Confidence is { } c && Limit is { } limit && c.Low <= limit && c.High > limit ? Verdict.Inconclusive : Verdict.Fail;
+    /// <summary>The verdict on this metric alone: inconclusive when the limit lies inside the interval of the drop, or there is no interval and the drop is not beyond the limit.</summary>
+    public Verdict Verdict => Passed ? Verdict.Pass : Limit is { } limit && (Confidence is { } c ? c.Low <= limit && c.High > limit : Drop <= limit) ? Verdict.Inconclusive : Verdict.Fail;
 }
 
 /// <summary>A closed interval.</summary>

@@ -69,7 +69,7 @@ public sealed class Compressor
 
         var planner = new Planner(prepared, recipe, statistics, request.Target);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>());
-        var evaluator = data is null ? null : new Evaluator(session, data.Metrics, data.Output, request.Seed, threads);
+        var evaluator = data is null ? null : new Evaluator(session, data.Metrics, data.Output, !data.IsOutputNamed, request.Seed, threads);
         var (plan, candidates) = MakePlan(planner, transformer, recipe, evaluator, data);
         var (compressed, bytes) = Transform(transformer, plan);
 
@@ -213,8 +213,9 @@ public sealed class Compressor
             {
                 var bytes = OnnxWriter.ToBytes(transformer.Apply(plan));
                 using var candidate = new Session(bytes, Settings("compressed"));
-                var primary = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel)[0];
-                return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 });
+                var compared = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel);
+                var primary = compared.Metrics[0];
+                return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood));
             },
             plan =>
             {
@@ -249,17 +250,17 @@ public sealed class Compressor
         if (evaluator is null || data is null) return new Measurements();
         log.Stage("measuring on the gate split");
         var count = data.Splits.Gate.Count;
-        var comparisons = evaluator.CompareOnce(candidate, data.Splits.Gate, f => log.Progress(f, $"{count} samples"), cancel);
+        var comparison = evaluator.CompareOnce(candidate, data.Splits.Gate, f => log.Progress(f, $"{count} samples"), cancel);
         log.Stage("timing");
         var latency = LatencyMeter.Measure(original, compressed, Samples(data), watchdog, cancel);
-        var metrics = comparisons.Select((c, i) =>
+        var metrics = comparison.Metrics.Select((c, i) =>
         {
             double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;
-            var metric = new MetricResult(data.Metrics[i].Name, c.Original, c.Compressed, c.Drop, limit, c.Samples, c.Confidence, true);
+            var metric = new MetricResult(data.Metrics[i].Name, c.Original, c.Compressed, c.Drop, limit, c.Samples, data.Splits.Independent ? c.Confidence : null, true); // no interval makes up for samples that were seen
             var required = request.Require.Where(r => r.Metric == metric.Name).All(r => r.AtLeast ? metric.Compressed >= r.Value : metric.Compressed <= r.Value);
             return metric with { Passed = required && (limit is null || Gate.JudgeDrop(metric, limit.Value) == Verdict.Pass) };
         });
-        return new Measurements { Metrics = [.. metrics], Latency = latency };
+        return new Measurements { Metrics = [.. metrics, .. comparison.OtherOutputs.Select(o => o.ToMetric(judged: !data.IsOutputNamed))], Latency = latency };
     }
 
     private static IEnumerable<IReadOnlyDictionary<string, Tensor>> Samples(EvaluationData data) => data.Splits.Calibration.Read().Select(s => s.Inputs);

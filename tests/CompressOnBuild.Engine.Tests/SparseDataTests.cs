@@ -18,9 +18,20 @@ public class SparseDataTests
         using var model = new ModelCase(network).With(Network.Labelled(network, Network.Pictures(count)));
         var result = model.RunWhateverTheVerdict();
         CollectionAssert.Contains(result.Warnings.Select(w => w.Code).ToArray(), Codes.FewSamples);
-        // Up to two samples leave one to the gate: it has no interval, its figure decides, and the warning says what that is worth.
-        Assert.AreEqual(count > 2 ? Verdict.Inconclusive : Verdict.Pass, result.Verdict);
+        // Up to two samples leave one to the gate: it has no interval, and one right answer shows nothing.
+        Assert.AreEqual(Verdict.Inconclusive, result.Verdict);
+        Assert.AreEqual(Verdict.Inconclusive, result.Measurements.Metrics[0].Verdict);
         Assert.IsGreaterThanOrEqualTo(3, result.Weights.Count);
+    }
+
+    [TestMethod]
+    [DataRow(1, "none", Verdict.Inconclusive), DataRow(9, "none", Verdict.Pass), DataRow(9, "int8-weights", Verdict.Inconclusive), DataRow(60, "int8-weights", Verdict.Pass)]
+    public void FewSamplesOfASimilarityPassOnlyWhereNothingChanged(int count, string recipe, Verdict expected)
+    {
+        using var model = new ModelCase(Network.Build()).With(Network.Unlabelled(Network.Pictures(count)));
+        var result = model.Run(r => r with { Recipe = recipe, Metrics = ["cosine"] });
+        Assert.AreEqual(expected, result.Verdict, $"drop {result.Measurements.Metrics[0].Drop}");
+        Assert.AreEqual(expected == Verdict.Inconclusive, result.Warnings.Any(w => w.Code == Codes.Undecided));
     }
 
     [TestMethod]

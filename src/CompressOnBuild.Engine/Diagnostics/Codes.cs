@@ -190,6 +190,8 @@ public static class Codes
     public const string Undecided = "COB4006";
     /// <summary>The compressed model is not smaller.</summary>
     public const string Grew = "COB4007";
+    /// <summary>An output that no metric scores was ruined.</summary>
+    public const string OtherOutputRuined = "COB4008";
 
     // 5xxx: output
     /// <summary>The output cannot be written.</summary>

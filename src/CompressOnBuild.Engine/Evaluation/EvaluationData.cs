@@ -11,9 +11,9 @@ internal sealed class EvaluationData : IDisposable
 {
     private readonly List<IDataset> datasets;
 
-    private EvaluationData(List<IDataset> datasets, Splits splits, IReadOnlyList<IMetric> metrics, int output)
+    private EvaluationData(List<IDataset> datasets, Splits splits, IReadOnlyList<IMetric> metrics, int output, bool isOutputNamed)
     {
-        (this.datasets, Splits, Metrics, Output) = (datasets, splits, metrics, output);
+        (this.datasets, Splits, Metrics, Output, IsOutputNamed) = (datasets, splits, metrics, output, isOutputNamed);
     }
 
     public Splits Splits { get; }
@@ -21,6 +21,8 @@ internal sealed class EvaluationData : IDisposable
     public IReadOnlyList<IMetric> Metrics { get; }
     /// <summary>Index of the model output that is scored.</summary>
     public int Output { get; }
+    /// <summary>Whether evaluation.json says that this output is the one that matters; otherwise none may be ruined.</summary>
+    public bool IsOutputNamed { get; }
     public IEnumerable<string> Files => datasets.SelectMany(d => d.Files).Distinct(StringComparer.Ordinal);
     public IEnumerable<string> Absent => datasets.SelectMany(d => d.Absent).Select(Path.GetFullPath).Distinct(StringComparer.Ordinal);
     public IEnumerable<string> Folders => datasets.SelectMany(d => d.Folders).Distinct(StringComparer.Ordinal);
@@ -51,7 +53,7 @@ internal sealed class EvaluationData : IDisposable
             var metrics = Metric.Resolve(request.Metrics, main.LabelKind, main.Configuration.Decoding, first, main.Path);
             var missing = request.Require.Select(r => r.Metric).Where(n => metrics.All(m => m.Name != n)).Distinct().ToArray();
             if (missing.Length > 0) metrics = [.. metrics, .. Metric.Resolve(missing, main.LabelKind, main.Configuration.Decoding, first, main.Path)];
-            return new EvaluationData(datasets, splits, metrics, output);
+            return new EvaluationData(datasets, splits, metrics, output, main.Configuration.Output is not null);
         }
         catch
         {

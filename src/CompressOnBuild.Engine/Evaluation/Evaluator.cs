@@ -5,6 +5,9 @@ using CompressOnBuild.Runtime;
 
 namespace CompressOnBuild.Evaluation;
 
+/// <summary>One comparison for each metric, in their order, and how close the outputs stayed that no metric scores (none of them when not asked for).</summary>
+internal sealed record Comparison(IReadOnlyList<PairedComparison> Metrics, IReadOnlyList<OutputSimilarity> OtherOutputs);
+
 /// <summary>
 /// Measures models on a split against the original on the same samples. Samples run side by side on one session, one thread each;
 /// contributions are added in the order of the samples, so the number of threads never changes a figure.
@@ -20,17 +23,20 @@ internal sealed class Evaluator
     private readonly Session original;
     private readonly IReadOnlyList<IMetric> metrics;
     private readonly int output;
+    private readonly bool judgesOthers;
     private readonly int seed;
     private readonly int threads;
 
     /// <param name="original">The original model, one thread.</param>
     /// <param name="metrics">At least one; the first is the primary one.</param>
     /// <param name="output">Index of the scored output.</param>
+    /// <param name="judgesOthers">Whether a search looks at the other outputs too.</param>
     /// <param name="seed">Seed of the bootstrap.</param>
     /// <param name="threads">Samples run at once.</param>
-    public Evaluator(Session original, IReadOnlyList<IMetric> metrics, int output, int seed, int threads)
+    public Evaluator(Session original, IReadOnlyList<IMetric> metrics, int output, bool judgesOthers, int seed, int threads)
     {
         (this.original, this.metrics, this.output, this.seed) = (original, metrics, output, seed);
+        this.judgesOthers = judgesOthers && original.Outputs.Count > 1;
         this.threads = Math.Max(1, threads);
     }
 
@@ -40,7 +46,7 @@ internal sealed class Evaluator
         internal Split Split { get; init; } = null!;
         internal MetricSeries[] Series { get; init; } = [];
         internal Sample?[] Samples { get; init; } = [];
-        internal Tensor?[] Outputs { get; init; } = [];
+        internal Tensor[]?[] Outputs { get; init; } = [];
 
         /// <summary>Number of samples.</summary>
         public int Count => Split.Count;
@@ -54,55 +60,72 @@ internal sealed class Evaluator
             Split = split,
             Series = [.. metrics.Select(m => new MetricSeries(m))],
             Samples = new Sample?[split.Count],
-            Outputs = new Tensor?[split.Count],
+            Outputs = new Tensor[]?[split.Count],
         };
-        var keepsOutputs = metrics.Any(m => !m.NeedsLabels);
         long sampleBytes = 0, outputBytes = 0;
-        ForEach(split.Count, (i, slot) => (Sample: split.Dataset.Read(split.Indices[i]), Output: default(Tensor)), (i, item) =>
+        ForEach(split.Count, (i, slot) => (Sample: split.Dataset.Read(split.Indices[i]), Outputs: Array.Empty<Tensor>()), (i, item) =>
         {
-            var result = original.Run(item.Sample.Inputs, cancel)[output];
-            return (item.Sample, Output: (Tensor?)result);
+            return (item.Sample, Outputs: Needed(original.Run(item.Sample.Inputs, cancel)));
         }, (i, item) =>
         {
-            foreach (var series in reference.Series) series.Add(new Outcome(item.Sample.Id, item.Sample.Label, item.Output!, item.Output!));
+            foreach (var series in reference.Series) series.Add(new Outcome(item.Sample.Id, item.Sample.Label, item.Outputs[output], item.Outputs[output]));
             sampleBytes += item.Sample.Inputs.Values.Sum(t => t.ByteCount);
             if (sampleBytes <= CacheBytes) reference.Samples[i] = item.Sample;
-            if (keepsOutputs && (outputBytes += item.Output!.ByteCount) <= CacheBytes) reference.Outputs[i] = item.Output;
+            if (NeedsOriginal && (outputBytes += item.Outputs.Sum(t => t.ByteCount)) <= CacheBytes) reference.Outputs[i] = item.Outputs;
         }, progress, cancel);
         return reference;
     }
 
-    /// <summary>Runs <paramref name="compressed"/> on the same samples; one comparison for each metric, in their order.</summary>
-    public IReadOnlyList<PairedComparison> Compare(Session compressed, Reference reference, Action<double>? progress, CancellationToken cancel)
+    private bool NeedsOriginal => judgesOthers || metrics.Any(m => !m.NeedsLabels);
+
+    // What no one will look at is let go.
+    private Tensor[] Needed(Tensor[] outputs)
+    {
+        if (!judgesOthers) for (var i = 0; i < outputs.Length; i++) if (i != output) outputs[i] = Unread;
+        return outputs;
+    }
+
+    /// <summary>Runs <paramref name="compressed"/> on the same samples.</summary>
+    public Comparison Compare(Session compressed, Reference reference, Action<double>? progress, CancellationToken cancel)
     {
         var series = metrics.Select(m => new MetricSeries(m)).ToArray();
-        var needsOriginal = metrics.Any(m => !m.NeedsLabels);
+        var others = Others();
         ForEach(reference.Count, (i, slot) => reference.Samples[i] ?? reference.Split.Dataset.Read(reference.Split.Indices[i]), (i, sample) =>
         {
-            var result = compressed.Run(sample.Inputs, cancel)[output];
-            var before = needsOriginal ? reference.Outputs[i] ?? original.Run(sample.Inputs, cancel)[output] : Unread;
-            return new Outcome(sample.Id, sample.Label, result, before);
-        }, (i, outcome) =>
+            var result = compressed.Run(sample.Inputs, cancel);
+            var before = NeedsOriginal ? reference.Outputs[i] ?? original.Run(sample.Inputs, cancel) : null;
+            return (Outcome: new Outcome(sample.Id, sample.Label, result[output], before?[output] ?? Unread),
+                Similarities: judgesOthers ? OutputSimilarities.Compare(before!, result, output) : []);
+        }, (i, result) =>
         {
-            foreach (var s in series) s.Add(outcome);
+            foreach (var s in series) s.Add(result.Outcome);
+            others.Add(result.Similarities);
         }, progress, cancel);
-        return [.. series.Select((s, i) => PairedComparison.Compare(reference.Series[i], s, seed))];
+        return new([.. series.Select((s, i) => PairedComparison.Compare(reference.Series[i], s, seed))], others.Results());
     }
 
     /// <summary>Runs both models once on each sample of a split that is looked at once: nothing is kept.</summary>
-    public IReadOnlyList<PairedComparison> CompareOnce(Session compressed, Split split, Action<double>? progress, CancellationToken cancel)
+    public Comparison CompareOnce(Session compressed, Split split, Action<double>? progress, CancellationToken cancel)
     {
         var before = metrics.Select(m => new MetricSeries(m)).ToArray();
+        var others = Others();
         var after = metrics.Select(m => new MetricSeries(m)).ToArray();
         ForEach(split.Count, (i, slot) => split.Dataset.Read(split.Indices[i]),
-            (i, sample) => (sample.Id, sample.Label, Original: original.Run(sample.Inputs, cancel)[output], Compressed: compressed.Run(sample.Inputs, cancel)[output]),
+            (i, sample) =>
+            {
+                Tensor[] expected = original.Run(sample.Inputs, cancel), actual = compressed.Run(sample.Inputs, cancel);
+                return (sample.Id, sample.Label, Original: expected[output], Compressed: actual[output], Similarities: OutputSimilarities.Compare(expected, actual, output));
+            },
             (i, result) =>
             {
+                others.Add(result.Similarities);
                 foreach (var series in before) series.Add(new Outcome(result.Id, result.Label, result.Original, result.Original));
                 foreach (var series in after) series.Add(new Outcome(result.Id, result.Label, result.Compressed, result.Original));
             }, progress, cancel);
-        return [.. before.Select((b, i) => PairedComparison.Compare(b, after[i], seed))];
+        return new([.. before.Select((b, i) => PairedComparison.Compare(b, after[i], seed))], others.Results());
     }
+
+    private OutputSimilarities Others() => new([.. original.Outputs.Select(o => (o.Name, o.ElementType.IsFloat()))]);
 
     private void ForEach<TIn, TOut>(int count, Func<int, int, TIn> read, Func<int, TIn, TOut> run, Action<int, TOut> add, Action<double>? progress, CancellationToken cancel)
     {

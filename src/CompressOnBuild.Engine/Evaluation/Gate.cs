@@ -11,7 +11,8 @@ internal sealed record GateResult(Verdict Verdict, IReadOnlyList<Diagnostic> Err
 
 /// <summary>
 /// Judges. The accuracy limit is held against the 95 % interval of the drop, not against the point: pass when the whole interval is
-/// within the limit, fail when the whole interval is beyond it, inconclusive in between. Everything else is judged by its figure.
+/// within the limit, fail when the whole interval is beyond it, inconclusive in between. Where the samples give no interval (too few, or seen
+/// before) no figure passes, and one beyond the limit fails. Everything else is judged by its figure.
 /// </summary>
 internal static class Gate
 {
@@ -33,10 +34,16 @@ internal static class Gate
                 Error(Codes.AccuracyDropped, $"{primary.Name} {(primary.Compressed < primary.Original ? "fell" : "rose")} from {N(primary.Original)} to {N(primary.Compressed)} (drop {N(primary.Drop)}{Interval(primary)}, limit {N(limit)}) on {primary.Samples} samples that no search has seen. Give more calibration data, use Recipe=\"auto\", or raise MaxAccuracyDrop if the loss is acceptable.");
             else if (verdict == Verdict.Inconclusive)
             {
-                var text = $"the drop of {primary.Name} is {N(primary.Drop)} ({Interval(primary).TrimStart(',', ' ')}, limit {N(limit)}) on {primary.Samples} samples: {Needed(primary, limit)}. Give more evaluation data, or a limit further away from the drop.";
+                var text = $"the drop of {primary.Name} is {N(primary.Drop)} ({Interval(primary).TrimStart(',', ' ')}{(primary.Confidence is null ? "" : ", ")}limit {N(limit)}) on {primary.Samples} samples: {Needed(primary, limit)}. Give more evaluation data, or a limit further away from the drop.";
                 if (request.Strict) Error(Codes.Undecided, text);
                 else warnings.Add(new Diagnostic(Severity.Warning, Codes.Undecided, text, request.Model));
             }
+        }
+        // Only the primary metric and outputs that none scores have a limit.
+        foreach (var other in input.Metrics.Skip(1).Where(m => m is { Limit: not null, Passed: false }))
+        {
+            var (figure, output) = (other.Name[..other.Name.IndexOf(':')], other.Name[(other.Name.IndexOf(':') + 1)..]);
+            Error(Codes.OtherOutputRuined, $"the output '{output}', which no metric scores, has {(figure == "cosine" ? "a mean cosine similarity" : "a share of equal elements")} of {N(other.Compressed)} to the original's on {other.Samples} samples, at least {N(other.Original - other.Limit!.Value)} is expected. Use Recipe=\"auto\" or one that compresses less, or name the output that matters in evaluation.json: {{ \"output\": \"<name>\" }}.");
         }
         foreach (var requirement in request.Require)
         {
@@ -64,13 +71,12 @@ internal static class Gate
         void Error(string code, string text) => errors.Add(new Diagnostic(Severity.Error, code, $"{text} The reports of this attempt are in '{request.FailedOutput}'; the last good output was left in place.", request.Model));
     }
 
-    /// <summary>Pass, fail or inconclusive by the interval; by the point where there is none (a single sample).</summary>
+    /// <summary>Pass, fail or inconclusive by the interval; where there is none, the point can only fail.</summary>
     public static Verdict JudgeDrop(MetricResult metric, double limit)
     {
         // The same figure printed as limit and drop must not fail by its last bit.
         const double Slack = 1e-9;
-        // A model whose outputs never got worse cannot be beyond the limit, however few samples there are.
-        if (metric.Confidence is not { } interval) return metric.Drop <= limit + Slack ? Verdict.Pass : Verdict.Fail;
+        if (metric.Confidence is not { } interval) return metric.Drop <= limit + Slack ? Verdict.Inconclusive : Verdict.Fail;
         if (interval.High <= limit + Slack) return Verdict.Pass;
         return interval.Low > limit + Slack ? Verdict.Fail : Verdict.Inconclusive;
     }
@@ -78,7 +84,8 @@ internal static class Gate
     // The half-width shrinks with the root of the number of samples.
     private static string Needed(MetricResult metric, double limit)
     {
-        var half = (metric.Confidence!.High - metric.Confidence.Low) / 2;
+        if (metric.Confidence is null) return "too few, or not independent of those that calibrated, for an interval; some hundred would do";
+        var half = (metric.Confidence.High - metric.Confidence.Low) / 2;
         var distance = Math.Abs(limit - metric.Drop);
         if (distance < 1e-6) return "the drop equals the limit, no number of samples would decide";
         var needed = metric.Samples * (half / distance) * (half / distance);

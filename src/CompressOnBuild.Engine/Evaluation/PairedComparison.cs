@@ -5,12 +5,14 @@ namespace CompressOnBuild.Evaluation;
 
 /// <summary>
 /// One metric of two models on the same samples. <paramref name="Drop"/>: the worsening in the metric's own direction (positive = worse).
-/// <paramref name="Confidence"/>: 95 % interval of the drop; null for a single sample. <paramref name="Worse"/> and <paramref name="Better"/>:
+/// <paramref name="Confidence"/>: 95 % interval of the drop; null where the samples are too few for one. <paramref name="Worse"/> and <paramref name="Better"/>:
 /// samples that went from right to wrong and back, for metrics that are shares, else null.
 /// </summary>
 internal sealed record PairedComparison(double Original, double Compressed, double Drop, Interval? Confidence, int Samples, int? Worse, int? Better)
 {
     private const int Resamples = 1000;
+    // Resamples of fewer hardly ever hold the rare bad one: their interval is far too narrow.
+    private const int FewestForBootstrap = 10;
     // Two-sided 95 % quantile of the normal distribution.
     private const double Z = 1.959963984540054;
 
@@ -19,7 +21,7 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
     /// Wald's for paired proportions after 1/2 is added to each of the four cells (Agresti and Min 2005, "Simple improved confidence
     /// intervals for comparing matched proportions"): close to (b - c) / n ± 1.96 sqrt(b + c) / n, but not of width 0 where few samples
     /// show no change. Others: percentile bootstrap of the paired difference (Efron and Tibshirani 1993, chapter 13), 1000 resamples of
-    /// the samples, drawn by <see cref="Pcg32"/> from <paramref name="seed"/>.
+    /// the samples, drawn by <see cref="Pcg32"/> from <paramref name="seed"/>; below 10 samples only where no sample changed.
     /// </summary>
     public static PairedComparison Compare(MetricSeries original, MetricSeries compressed, int seed)
     {
@@ -29,7 +31,7 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
         double before = original.Value(), after = compressed.Value();
         var drop = metric.HigherIsBetter ? before - after : after - before;
         int n = original.Count;
-        if (!metric.IsShare || !Counted(original) || !Counted(compressed)) return new(before, after, drop, n < 2 ? null : Bootstrap(original, compressed, seed), n, null, null);
+        if (!metric.IsShare || !Counted(original) || !Counted(compressed)) return new(before, after, drop, n < FewestForBootstrap ? Unchanged(original, compressed) : Bootstrap(original, compressed, seed), n, null, null);
 
         int b = 0, c = 0;
         for (var i = 0; i < n; i++)
@@ -41,6 +43,14 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
         // The counts give the drop without the rounding of two means.
         drop = (double)(b - c) / n;
         return new(before, after, drop, n < 2 ? null : Paired(b, c, n), n, b, c);
+    }
+
+    // A model that computes the same loses nothing, however few samples there are.
+    private static Interval? Unchanged(MetricSeries original, MetricSeries compressed)
+    {
+        for (var i = 0; i < original.Count; i++)
+            if (!original.Contribution(i).SequenceEqual(compressed.Contribution(i))) return null;
+        return new(0, 0);
     }
 
     // An output of several decisions contributes the share of them.

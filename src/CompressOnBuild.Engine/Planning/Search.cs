@@ -8,9 +8,10 @@ namespace CompressOnBuild.Planning;
 
 /// <summary>
 /// What the selection split says of a candidate: bytes of its file, the primary metric, how much worse it is than the original's, and
-/// whether the 95 % interval of the drop lies above 0 (<paramref name="ShownWorse"/>).
+/// whether the 95 % interval of the drop lies above 0 (<paramref name="ShownWorse"/>), and whether the outputs that no metric scores stayed
+/// what they were.
 /// </summary>
-internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true);
+internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true, bool OthersGood = true);
 
 /// <summary>
 /// What a search may ask. <paramref name="Measure"/>: the primary metric on the selection split. <paramref name="Fidelity"/>: signal-to-noise
@@ -40,7 +41,7 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
     /// <summary>Everything that was measured, in order; the chosen one is marked.</summary>
     public IReadOnlyList<CandidateResult> Candidates => candidates;
 
-    private bool IsGood(Trial trial) => trial.Drop <= (trial.ShownWorse ? ShareOfLimit : ShareWhenNotShown) * limit;
+    private bool IsGood(Trial trial) => trial.OthersGood && trial.Drop <= (trial.ShownWorse ? ShareOfLimit : ShareWhenNotShown) * limit;
 
     public Plan Run()
     {

@@ -24,9 +24,23 @@ public class GateTests
     }
 
     [TestMethod]
-    [DataRow(0.01, Verdict.Pass), DataRow(0.0101, Verdict.Fail), DataRow(-0.5, Verdict.Pass)]
-    public void WithoutAnIntervalThePointDecides(double drop, Verdict expected) =>
+    [DataRow(0.01, Verdict.Inconclusive), DataRow(0.0101, Verdict.Fail), DataRow(-0.5, Verdict.Inconclusive)]
+    public void WithoutAnIntervalThePointCanOnlyFail(double drop, Verdict expected) =>
         Assert.AreEqual(expected, Gate.Judge(Request, Input(new MetricResult("top1", 0.8, 0.8 - drop, drop, 0.01, 1, null, true))).Verdict);
+
+    [TestMethod]
+    public void ARuinedOutputThatNoMetricScoresFails()
+    {
+        var good = Drop(0, -0.001, 0.001);
+        var boxes = new OutputSimilarity("boxes:0", true, 0.31, -0.2, 900);
+        var result = Gate.Judge(Request, Input(good, boxes.ToMetric(judged: true)));
+        Assert.AreEqual(Verdict.Fail, result.Verdict);
+        Assert.AreEqual(Codes.OtherOutputRuined, result.Errors.Single().Code);
+        Contains(result.Errors.Single().Message, "'boxes:0'", "cosine similarity of 0.31", "900 samples", "at least 0.99", "evaluation.json");
+        Assert.AreEqual(Verdict.Pass, Gate.Judge(Request, Input(good, boxes.ToMetric(judged: false))).Verdict);
+        Contains(Gate.Judge(Request, Input(good, new OutputSimilarity("ids", false, 0.8, 0, 9).ToMetric(judged: true))).Errors.Single().Message, "'ids'", "equal elements of 0.8", "at least 0.9");
+        Assert.AreEqual(Verdict.Pass, Gate.Judge(Request, Input(good, new OutputSimilarity("ids", false, 0.9, 0, 9).ToMetric(judged: true))).Verdict);
+    }
 
     [TestMethod]
     public void ADropThatIsNoNumberNeverPasses()

@@ -69,9 +69,18 @@ public sealed class PairedComparisonTests
     }
 
     [TestMethod]
+    public void BelowTenSamplesNothingIsResampled()
+    {
+        var (original, compressed) = Cer([0, 0, 1, 0, 1, 0, 0, 0, 0], [1, 0, 1, 0, 0, 1, 0, 0, 0]);
+        Assert.IsNull(PairedComparison.Compare(original, compressed, 1).Confidence);
+        Assert.AreEqual(new Interval(0, 0), PairedComparison.Compare(original, original, 1).Confidence, "nothing changed");
+    }
+
+    [TestMethod]
     public void SameSeedGivesTheSameInterval()
     {
-        var (original, compressed) = Cer([0, 0, 1, 0, 1, 0], [1, 0, 1, 0, 0, 1]);
+        var (original, compressed) = Cer([0, 0, 1, 0, 1, 0, 0, 1, 0, 1], [1, 0, 1, 0, 0, 1, 1, 0, 0, 0]);
+        Assert.IsNotNull(PairedComparison.Compare(original, compressed, 3).Confidence);
         Assert.AreEqual(PairedComparison.Compare(original, compressed, 3), PairedComparison.Compare(original, compressed, 3));
     }
 
