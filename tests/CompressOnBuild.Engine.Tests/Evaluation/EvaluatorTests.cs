@@ -18,7 +18,7 @@ public class EvaluatorTests
         using var session = new Session(new ModelBuilder().Input("x").Output("y").Node("Neg", ["x"], ["y"]).Build(), new SessionSettings("original"));
         var data = new Counting(50);
         var metric = new Watching(data);
-        var evaluator = new Evaluator(session, [metric], 0, 1, threads);
+        var evaluator = new Evaluator(session, [metric], 0, judgesOthers: true, 1, threads);
         var split = new Split(data, [.. Enumerable.Range(0, 50)], "");
         evaluator.Compare(session, evaluator.Measure(split, null, default), null, default);
         metric.MostWaiting = 0;
