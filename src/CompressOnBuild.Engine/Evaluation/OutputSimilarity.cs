@@ -50,7 +50,10 @@ internal sealed class OutputSimilarities(IReadOnlyList<(string Name, bool IsFloa
         if (original.ElementType != compressed.ElementType || original.Count != compressed.Count) return 0;
         if (!original.ElementType.IsFloat()) return EqualShare(original, compressed);
         var before = original.ToFloats();
-        return Array.Exists(before, v => v != 0 && float.IsFinite(v)) ? Cosine.Similarity(compressed.ToFloats(), before) : null;
+        var after = compressed.ToFloats();
+        // Zeros have no direction to keep, but nothing may become no number.
+        return Array.Exists(before, v => v != 0 && float.IsFinite(v)) || !before.Zip(after).All(p => float.IsFinite(p.Second) || OutputPair.Same(p.Second, p.First))
+            ? Cosine.Similarity(after, before) : null;
     }
 
     private static double EqualShare(Tensor original, Tensor compressed)

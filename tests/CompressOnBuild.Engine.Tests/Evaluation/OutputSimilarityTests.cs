@@ -55,6 +55,8 @@ public class OutputSimilarityTests
         Assert.AreEqual(new OutputSimilarity("floats", true, (1 + 0.6) / 2, 0.6, 2), results[0]);
         Assert.AreEqual(new OutputSimilarity("ids", false, (1 + 0.5 + 1) / 3, 0.5, 3), results[1]);
 
+        Assert.AreEqual(-1, OutputSimilarities.Compare(Outputs([0, 0], []), Outputs([0, float.NaN], []), scored: 0)[1], "zeros that became no numbers");
+
         void Add(float[] before, float[] after, long[] idsBefore, long[] idsAfter) =>
             totals.Add(OutputSimilarities.Compare(Outputs(before, idsBefore), Outputs(after, idsAfter), scored: 0));
         static Tensor[] Outputs(float[] floats, long[] ids) =>
