@@ -78,6 +78,21 @@ internal static class Placement
     /// <summary>Whether the last complete result in <paramref name="folder"/> is the answer to <paramref name="request"/>.</summary>
     internal static bool IsAnswered(string folder, byte[] request) => Holds(folder, AnsweredFile, request);
 
+    /// <summary>
+    /// Null when <paramref name="folder"/> holds the complete and current answer to <paramref name="request"/>, else why not.
+    /// Asked twice: before a worker is planned, and again once its folder is claimed, because another build may have answered meanwhile.
+    /// </summary>
+    /// <param name="folder">The folder of <see cref="Find"/>; null: there is none.</param>
+    /// <param name="request">The text of the request, encoded.</param>
+    internal static string? WhyStale(string? folder, byte[] request)
+    {
+        if (folder is null)
+            return "its options or the package's version changed, or it was never compressed";
+        if (!IsAnswered(folder, request))
+            return "there is no result yet, or the last run did not succeed";
+        return InputsFile.WhyStale(folder);
+    }
+
     /// <summary>The result in <paramref name="folder"/> is about to change: it answers nothing until the run ends well.</summary>
     internal static void ForgetAnswered(string folder) => File.Delete(Path.Combine(folder, AnsweredFile));
 

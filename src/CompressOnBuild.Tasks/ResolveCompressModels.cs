@@ -14,8 +14,6 @@ namespace CompressOnBuild.Tasks;
 [MSBuildMultiThreadableTask]
 public sealed class ResolveCompressModels : Task
 {
-    private static readonly string[] s_outputs = ["report.json", "measurements.json", "report.html", "report.md"];
-
     /// <summary>The <c>CompressModel</c> items.</summary>
     [Required]
     public ITaskItem[] Models { get; set; } = [];
@@ -197,7 +195,7 @@ public sealed class ResolveCompressModels : Task
             return;
         }
         string? folder = Placement.Find(OutputRoot, model.Name, bytes, _frameworks);
-        string? why = CheckFreshness ? WhyStale(model, folder, bytes) : null;
+        string? why = CheckFreshness ? Placement.WhyStale(folder, bytes) : null;
         if (folder is null && why is not null && !NoBuild)
         {
             if (_frameworks.Length > 1 && Wanted is null)
@@ -219,22 +217,6 @@ public sealed class ResolveCompressModels : Task
                 AddStale(model, folder, why);
         }
         Ship(model, output, folder);
-    }
-
-    private static string? WhyStale(CompressModelItem model, string? folder, byte[] request)
-    {
-        if (folder is null)
-            return "its options or the package's version changed, or it was never compressed";
-        if (!File.Exists(Path.Combine(folder, model.Name + ".onnx")))
-            return "there is no result yet";
-        if (!Placement.IsAnswered(folder, request))
-            return "the last run did not succeed";
-        foreach (string output in s_outputs)
-        {
-            if (!File.Exists(Path.Combine(folder, output)))
-                return $"its {output} is gone";
-        }
-        return InputsFile.WhyStale(folder);
     }
 
     private List<KeyValuePair<string, string>> WantedFor(string name)

@@ -68,17 +68,17 @@ public sealed class RunCompressor : ToolTask
             return Fail(TaskCodes.NoDotNetHost, "No 'dotnet' was found: neither DOTNET_HOST_PATH, nor NetCoreRoot, nor PATH names one. The worker needs the .NET 10 runtime or newer. Install it, or set DOTNET_HOST_PATH.");
         ToolExe = Path.GetFileName(host);
         ToolPath = Path.GetDirectoryName(host)!;
-        using FileStream? claim = Claim(folder, out bool waited);
+        using FileStream? claim = Claim(folder);
         if (claim is null)
             return false;
         try
         {
             byte[] request = File.ReadAllBytes(RequestFile);
-            bool answered = Placement.IsAnswered(folder, request);
-            if (waited && answered && InputsFile.WhyStale(folder) is null)
+            // Another build may have answered since this one saw that it must: while this one waited, or before it asked for the folder.
+            if (Placement.WhyStale(folder, request) is null)
                 return true;
             // The result of this request stays the answer until a better one is complete; that of another request is none.
-            if (!answered)
+            if (!Placement.IsAnswered(folder, request))
                 Placement.ForgetAnswered(folder);
             if (!base.Execute() || _errorLogged)
                 return false;
@@ -96,10 +96,9 @@ public sealed class RunCompressor : ToolTask
     /// <summary>
     /// One worker at a time for a folder: two builds of one project may run at once. The second waits and then finds the result of the first.
     /// </summary>
-    private FileStream? Claim(string folder, out bool waited)
+    private FileStream? Claim(string folder)
     {
         string path = Path.Combine(folder, ".lock");
-        waited = false;
         while (!_cancelled)
         {
             try
@@ -119,7 +118,6 @@ public sealed class RunCompressor : ToolTask
             }
             catch (IOException)
             {
-                waited = true;
                 Thread.Sleep(PollMilliseconds);
             }
         }

@@ -59,7 +59,8 @@ File.WriteAllText(Written("measurements.json"), "{}\n");
 File.WriteAllText(Written("report.html"), "<title>" + name.Length + "</title>\n");
 File.WriteAllText(Written("report.md"), "# report\n");
 File.WriteAllText(Written("accessor.txt"), "inputs\tpixel values\tclass\noutputs\tlogits\n");
-inputs.Append("out ").Append(Line(Written(name + ".onnx")));
+foreach (string file in (string[])[name + ".onnx", "report.json", "measurements.json", "report.html", "report.md", "accessor.txt"])
+    inputs.Append("out ").Append(Line(Written(file)));
 File.WriteAllText(Written("inputs.txt.tmp"), inputs.ToString());
 File.Move(Written("inputs.txt.tmp"), Written("inputs.txt"), overwrite: true);
 Say("summary", "", "", 0, 0, $"CompressOnBuild: {name}.onnx copied");

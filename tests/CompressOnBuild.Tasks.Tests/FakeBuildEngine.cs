@@ -4,7 +4,7 @@ using Microsoft.Build.Framework;
 namespace CompressOnBuild.Tasks.Tests;
 
 /// <summary>Collects what a task logs.</summary>
-internal sealed class FakeBuildEngine : IBuildEngine
+internal sealed class FakeBuildEngine : IBuildEngine3
 {
     public List<BuildErrorEventArgs> Errors { get; } = [];
     public List<BuildWarningEventArgs> Warnings { get; } = [];
@@ -14,10 +14,16 @@ internal sealed class FakeBuildEngine : IBuildEngine
     public int LineNumberOfTaskNode => 0;
     public int ColumnNumberOfTaskNode => 0;
     public string ProjectFileOfTaskNode => "app.csproj";
+    public bool IsRunningMultipleNodes => false;
 
     public bool BuildProjectFile(string projectFileName, string[] targetNames, IDictionary globalProperties, IDictionary targetOutputs) => throw new NotSupportedException();
     public void LogCustomEvent(CustomBuildEventArgs e) => throw new NotSupportedException();
     public void LogErrorEvent(BuildErrorEventArgs e) => Errors.Add(e);
     public void LogMessageEvent(BuildMessageEventArgs e) => Messages.Add(e);
     public void LogWarningEvent(BuildWarningEventArgs e) => Warnings.Add(e);
+    public void Yield() { }
+    public void Reacquire() { }
+    public bool BuildProjectFile(string projectFileName, string[] targetNames, IDictionary globalProperties, IDictionary targetOutputs, string toolsVersion) => throw new NotSupportedException();
+    public bool BuildProjectFilesInParallel(string[] projectFileNames, string[] targetNames, IDictionary[] globalProperties, IDictionary[] targetOutputsPerProject, string[] toolsVersion, bool useResultsCache, bool unloadProjectsOnCompletion) => throw new NotSupportedException();
+    public BuildEngineResult BuildProjectFilesInParallel(string[] projectFileNames, string[] targetNames, IDictionary[] globalProperties, IList<string>[] removeGlobalProperties, string[] toolsVersion, bool returnTargetOutputs) => throw new NotSupportedException();
 }
