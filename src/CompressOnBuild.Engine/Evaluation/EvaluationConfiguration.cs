@@ -1,4 +1,5 @@
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Evaluation.Datasets;
 
 namespace CompressOnBuild.Evaluation;
 
@@ -21,10 +22,11 @@ internal enum Decode
 /// How outputs are decoded. <paramref name="Alphabet"/>: text of each id where ids spell a text; null where they stay ids.
 /// <paramref name="Blank"/>: the CTC blank's id. <paramref name="IgnoreSpaces"/>: spaces are removed from both texts before they are compared.
 /// <paramref name="End"/>: a sequence is cut before the first id of this value. <paramref name="Padding"/>: ids of this value at the end of
-/// a label are no part of it. <paramref name="PositiveClass"/>: the class whose score <c>auc</c> ranks.
+/// a label are no part of it. <paramref name="PositiveClass"/>: the class whose score <c>auc</c> ranks. <paramref name="Ignore"/>: elements
+/// of a mask with this id do not count.
 /// </summary>
 internal sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<string>? Alphabet = null, int Blank = 0, bool IgnoreSpaces = false,
-    int? End = null, int Padding = -1, double Threshold = 0.5, int PositiveClass = 1);
+    int? End = null, int Padding = -1, double Threshold = 0.5, int PositiveClass = 1, int Ignore = 255);
 
 /// <summary>
 /// <c>evaluation.json</c>: what the data cannot say for itself. It names no code, and its only path (the alphabet) stays in its own folder.
@@ -32,7 +34,7 @@ internal sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<st
 /// { "inputs": { "x": "image" }, "fixed": { "sr": 16000 }, "output": "softmax_0", "labels": "labels",
 ///   "decode": "ctc", "alphabet": "keys.txt", "blank": 0, "appendSpace": true, "ignoreSpaces": true }
 /// </code>
-/// Other keys: <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>. All are optional.
+/// Other keys: <c>labelKind</c>, <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>, <c>ignore</c>. All are optional.
 /// </summary>
 internal sealed record EvaluationConfiguration
 {
@@ -44,6 +46,8 @@ internal sealed record EvaluationConfiguration
     public string? Output { get; init; }
     /// <summary>The data's name for the labels.</summary>
     public string Labels { get; init; } = "labels";
+    /// <summary>What the labels are; null: their type and shape say it.</summary>
+    public LabelKind? LabelKind { get; init; }
     public Decoding Decoding { get; init; } = new();
     /// <summary>Absolute paths of the files this came from.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
@@ -51,10 +55,16 @@ internal sealed record EvaluationConfiguration
     public IReadOnlyList<string> Absent { get; init; } = [];
 
     private static readonly JsonKind Kind = new("the file", 16 << 20, Codes.EvaluationConfigurationInvalid, Lenient: true);
-    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass"];
+    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass", "labelKind", "ignore"];
     private static readonly Dictionary<string, Decode> Decodes = new(StringComparer.Ordinal)
     {
         ["classes"] = Decode.Classes, ["ctc"] = Decode.Ctc, ["argmax-sequence"] = Decode.ArgmaxSequence, ["threshold"] = Decode.Threshold,
+    };
+
+    private static readonly Dictionary<string, LabelKind> LabelKinds = new(StringComparer.Ordinal)
+    {
+        ["classes"] = Datasets.LabelKind.Class, ["sequences"] = Datasets.LabelKind.Sequence, ["texts"] = Datasets.LabelKind.Text,
+        ["values"] = Datasets.LabelKind.Value, ["masks"] = Datasets.LabelKind.Mask, ["boxes"] = Datasets.LabelKind.Boxes,
     };
 
     /// <summary>The first file of <paramref name="candidates"/> that exists, parsed; defaults if none exists.</summary>
@@ -75,6 +85,7 @@ internal sealed record EvaluationConfiguration
         var constants = new Dictionary<string, FixedInput>(StringComparer.Ordinal);
         var decoding = new Decoding();
         string? output = null, labels = null;
+        LabelKind? labelKind = null;
         PositionedJson? alphabet = null;
         var appendSpace = false;
         foreach (var (name, value) in root.Members)
@@ -86,6 +97,7 @@ internal sealed record EvaluationConfiguration
                 case "fixed": foreach (var (input, constant) in value.AsObject(key)) constants[input.Text] = new FixedInput(input.Text, constant); break;
                 case "output": output = value.AsString(key); break;
                 case "labels": labels = value.AsString(key); break;
+                case "labelKind": labelKind = LabelKinds.TryGetValue(value.AsString(key), out var kind) ? kind : throw value.Invalid(key, "one of " + string.Join(", ", LabelKinds.Keys)); break;
                 case "decode":
                     if (!Decodes.TryGetValue(value.AsString(key), out var decode)) throw value.Invalid(key, "one of " + string.Join(", ", Decodes.Keys));
                     decoding = decoding with { Decode = decode };
@@ -97,6 +109,7 @@ internal sealed record EvaluationConfiguration
                 case "end": decoding = decoding with { End = value.AsInt(key, int.MinValue, int.MaxValue) }; break;
                 case "padding": decoding = decoding with { Padding = value.AsInt(key, int.MinValue, int.MaxValue) }; break;
                 case "threshold": decoding = decoding with { Threshold = value.AsNumber(key) }; break;
+                case "ignore": decoding = decoding with { Ignore = value.AsInt(key, int.MinValue, int.MaxValue) }; break;
                 case "positiveClass": decoding = decoding with { PositiveClass = value.AsInt(key, 0, int.MaxValue) }; break;
             }
         }
@@ -113,6 +126,6 @@ internal sealed record EvaluationConfiguration
             }
             decoding = decoding with { Alphabet = symbols };
         }
-        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", Decoding = decoding, Files = files };
+        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", LabelKind = labelKind, Decoding = decoding, Files = files };
     }
 }

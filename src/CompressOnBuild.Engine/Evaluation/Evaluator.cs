@@ -24,6 +24,7 @@ internal sealed class Evaluator
     private readonly IReadOnlyList<IMetric> metrics;
     private readonly int output;
     private readonly bool judgesOthers;
+    private readonly bool readsAll;
     private readonly int seed;
     private readonly int threads;
 
@@ -37,6 +38,7 @@ internal sealed class Evaluator
     {
         (this.original, this.metrics, this.output, this.seed) = (original, metrics, output, seed);
         this.judgesOthers = judgesOthers && original.Outputs.Count > 1;
+        readsAll = metrics.Any(m => m.ReadsAllOutputs);
         this.threads = Math.Max(1, threads);
     }
 
@@ -65,11 +67,12 @@ internal sealed class Evaluator
         long sampleBytes = 0, outputBytes = 0;
         ForEach(split.Count, (i, slot) => (Sample: split.Dataset.Read(split.Indices[i]), Outputs: Array.Empty<Tensor>()), (i, item) =>
         {
-            return (item.Sample, Outputs: Needed(original.Run(item.Sample.Inputs, cancel)));
+            return (item.Sample, Outputs: original.Run(item.Sample.Inputs, cancel));
         }, (i, item) =>
         {
-            foreach (var series in reference.Series) series.Add(new Outcome(item.Sample.Id, item.Sample.Label, item.Outputs[output], item.Outputs[output]));
-            sampleBytes += item.Sample.Inputs.Values.Sum(t => t.ByteCount);
+            foreach (var series in reference.Series) series.Add(new Outcome(item.Sample.Id, item.Sample.Label, item.Outputs[output], item.Outputs[output]) { Outputs = item.Outputs });
+            item.Outputs = Needed(item.Outputs);
+            sampleBytes += item.Sample.Inputs.Values.Sum(t => t.ByteCount) + (item.Sample.Label?.ByteCount ?? 0);
             if (sampleBytes <= CacheBytes) reference.Samples[i] = item.Sample;
             if (NeedsOriginal && (outputBytes += item.Outputs.Sum(t => t.ByteCount)) <= CacheBytes) reference.Outputs[i] = item.Outputs;
         }, progress, cancel);
@@ -77,6 +80,8 @@ internal sealed class Evaluator
     }
 
     private bool NeedsOriginal => judgesOthers || metrics.Any(m => !m.NeedsLabels);
+
+    private Tensor[] All(Tensor[] outputs) => readsAll ? outputs : [];
 
     // What no one will look at is let go.
     private Tensor[] Needed(Tensor[] outputs)
@@ -94,7 +99,7 @@ internal sealed class Evaluator
         {
             var result = compressed.Run(sample.Inputs, cancel);
             var before = NeedsOriginal ? reference.Outputs[i] ?? original.Run(sample.Inputs, cancel) : null;
-            return (Outcome: new Outcome(sample.Id, sample.Label, result[output], before?[output] ?? Unread),
+            return (Outcome: new Outcome(sample.Id, sample.Label, result[output], before?[output] ?? Unread) { Outputs = All(result) },
                 Similarities: judgesOthers ? OutputSimilarities.Compare(before!, result, output) : []);
         }, (i, result) =>
         {
@@ -114,13 +119,13 @@ internal sealed class Evaluator
             (i, sample) =>
             {
                 Tensor[] expected = original.Run(sample.Inputs, cancel), actual = compressed.Run(sample.Inputs, cancel);
-                return (sample.Id, sample.Label, Original: expected[output], Compressed: actual[output], Similarities: OutputSimilarities.Compare(expected, actual, output));
+                return (sample.Id, sample.Label, Original: expected[output], Compressed: actual[output], AllOriginal: All(expected), AllCompressed: All(actual), Similarities: OutputSimilarities.Compare(expected, actual, output));
             },
             (i, result) =>
             {
                 others.Add(result.Similarities);
-                foreach (var series in before) series.Add(new Outcome(result.Id, result.Label, result.Original, result.Original));
-                foreach (var series in after) series.Add(new Outcome(result.Id, result.Label, result.Compressed, result.Original));
+                foreach (var series in before) series.Add(new Outcome(result.Id, result.Label, result.Original, result.Original) { Outputs = result.AllOriginal });
+                foreach (var series in after) series.Add(new Outcome(result.Id, result.Label, result.Compressed, result.Original) { Outputs = result.AllCompressed });
             }, progress, cancel);
         return new([.. before.Select((b, i) => PairedComparison.Compare(b, after[i], seed))], others.Results());
     }

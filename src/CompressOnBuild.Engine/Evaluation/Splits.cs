@@ -64,11 +64,16 @@ internal sealed record Splits(Split Calibration, Split Selection, Split Gate, bo
         List<Member> Dealt(int from, int to) => [.. order.Take(from..to).SelectMany(g => g)];
     }
 
-    private sealed record Member(int Index, string Content, Label? Label);
+    // A class of -1 stands for any other label; of the label the hash is kept, because a mask is too large.
+    private sealed record Member(int Index, string Content, long Class, string Label);
     private sealed record Pool(IDataset Dataset, List<Member> Samples);
 
     private static Pool Members(IDataset dataset) =>
-        new(dataset, [.. Enumerable.Range(0, dataset.Count).Select(i => new Member(i, Convert.ToHexStringLower(dataset.ContentHash(i)), dataset.Label(i)))]);
+        new(dataset, [.. Enumerable.Range(0, dataset.Count).Select(i =>
+        {
+            var label = dataset.Label(i);
+            return new Member(i, Convert.ToHexStringLower(dataset.ContentHash(i)), label is ClassLabel known ? known.Id : -1, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(label?.Canonical ?? ""))));
+        })]);
 
     /// <summary>
     /// Groups of equal samples in the order in which they are dealt out. A class of m groups puts its r-th one at (r + u) / m, u drawn once
@@ -77,7 +82,7 @@ internal sealed record Splits(Split Calibration, Split Selection, Split Gate, bo
     private static List<List<Member>> Ordered(Pool pool, int seed)
     {
         var groups = pool.Samples.GroupBy(m => m.Content, StringComparer.Ordinal).Select(g => (Members: g.ToList(), Key: Key(seed, g.Key)));
-        return [.. groups.GroupBy(g => g.Members[0].Label is ClassLabel label ? label.Id : -1)
+        return [.. groups.GroupBy(g => g.Members[0].Class)
             .SelectMany(@class =>
             {
                 var start = Fraction(Key(seed, "class:" + @class.Key.ToString(CultureInfo.InvariantCulture)));
@@ -95,7 +100,7 @@ internal sealed record Splits(Split Calibration, Split Selection, Split Gate, bo
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(dataset.ConfigurationHash);
-        foreach (var line in members.Select(m => $"{m.Content} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(m.Label?.Canonical ?? "")))}").Order(StringComparer.Ordinal))
+        foreach (var line in members.Select(m => $"{m.Content} {m.Label}").Order(StringComparer.Ordinal))
             hash.AppendData(Encoding.UTF8.GetBytes(line));
         return new(dataset, [.. members.Select(m => m.Index).Order()], Convert.ToHexStringLower(hash.GetHashAndReset()));
     }

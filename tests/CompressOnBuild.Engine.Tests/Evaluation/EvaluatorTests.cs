@@ -38,16 +38,15 @@ public class EvaluatorTests
         public bool HigherIsBetter => true;
         public bool NeedsLabels => false;
         public bool IsShare => false;
-        public int Width => 1;
 
-        public void Contribute(in Outcome outcome, Span<double> contribution)
+        public double[] Contribute(in Outcome outcome)
         {
             MostWaiting = Math.Max(MostWaiting, data.Reads - Seen.Count / 2);
             Seen.Add(int.Parse(outcome.SampleId, System.Globalization.CultureInfo.InvariantCulture));
-            contribution[0] = outcome.Output.ToFloats()[0];
+            return [outcome.Output.ToFloats()[0]];
         }
 
-        public double Value(ReadOnlySpan<double> contributions) => contributions[0];
+        public double Value(ReadOnlySpan<double[]> contributions) => contributions[0][0];
     }
 
     private sealed class Counting(int count) : IDataset

@@ -148,9 +148,6 @@ public sealed class NpzTests
     public void RefusesNoSamples() => Fails(Codes.DataEmpty, b => b.Floats("x", [], 0, 2));
 
     [TestMethod]
-    public void RefusesRealNumbersAsLabels() => Fails(Codes.LabelsInvalid, b => b.Floats("x", [1, 2], 1, 2).Floats("labels", [0.5f], 1));
-
-    [TestMethod]
     public void SaysWhichArraysNobodyAskedFor()
     {
         using var scratch = new ScratchFolder();

@@ -8,15 +8,15 @@ namespace CompressOnBuild.Evaluation.Datasets;
 
 /// <summary>
 /// An .npz file: one array per model input, named as the input, first axis = samples. An array of the input's rank gives sample i as
-/// a[i:i+1]; one of one rank more gives a[i] (so a scalar input has an array of shape [n]). <c>labels</c>, where there are any: whole
-/// numbers or booleans of shape [n] (classes), [n, length] padded at the end with -1 (sequences), or strings of shape [n].
+/// a[i:i+1]; one of one rank more gives a[i] (so a scalar input has an array of shape [n]). <c>labels</c>, where there are any:
+/// <see cref="NpzLabels"/>.
 /// </summary>
 internal sealed class NpzDataset : IDataset
 {
     private readonly NpzFile npz;
     private readonly List<(ModelValue Input, NpzArray Array, long[] Shape)> inputs = [];
     private readonly Dictionary<string, Tensor> constants;
-    private readonly Label[]? labels;
+    private readonly NpzLabels? labels;
 
     public NpzDataset(string path, DatasetContext context)
     {
@@ -40,7 +40,7 @@ internal sealed class NpzDataset : IDataset
             if (npz.Contains(Configuration.Labels))
             {
                 var array = npz.Open(Configuration.Labels);
-                labels = NpzLabels.Read(array, Configuration.Decoding, path);
+                labels = new NpzLabels(array, Configuration, path);
                 CheckRows(array.Name, array.Rows);
             }
             if (rows is null) throw new CompressionException(Codes.InputMissing, "every input of the model has a fixed value, so there are no samples. Leave at least one input to the data.", path);
@@ -72,11 +72,11 @@ internal sealed class NpzDataset : IDataset
     public IReadOnlyList<string> Files => DataFiles.Sorted([Path, .. Configuration.Files]);
     public IReadOnlyList<string> Folders => [];
     public byte[] ConfigurationHash => DataFiles.Hash(Configuration.Files);
-    public LabelKind LabelKind => labels is null ? LabelKind.None : labels[0].Kind;
+    public LabelKind LabelKind => labels?.Kind ?? LabelKind.None;
 
     public string Id(int index) => index.ToString(CultureInfo.InvariantCulture);
 
-    public Label? Label(int index) => labels?[index];
+    public Label? Label(int index) => labels is null ? null : DataFiles.Reading(Path, () => labels[index]);
 
     public Sample Read(int index) => DataFiles.Reading(Path, () =>
     {

@@ -14,9 +14,8 @@ internal sealed class Agreement(Decoding decoding) : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => false;
     public bool IsShare => true;
-    public int Width => 1;
 
-    public void Contribute(in Outcome outcome, Span<double> contribution) => contribution[0] = ReferenceEquals(outcome.Output, outcome.Original) ? 1 : Same(outcome);
+    public double[] Contribute(in Outcome outcome) => [ReferenceEquals(outcome.Output, outcome.Original) ? 1 : Same(outcome)];
 
     private double Same(in Outcome outcome)
     {
@@ -30,5 +29,5 @@ internal sealed class Agreement(Decoding decoding) : IMetric
         return decision != -1 && decision == Scores.Class(outcome.Output, decoding, Name) ? 1 : 0;
     }
 
-    public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);
+    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
 }

@@ -13,9 +13,9 @@ internal sealed class Auc(Decoding decoding) : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => true;
     public bool IsShare => false;
-    public int Width => 2;
+    public string Needs => "samples of both classes ('positiveClass' in evaluation.json says which one is ranked), each with a score that is a number";
 
-    public void Contribute(in Outcome outcome, Span<double> contribution)
+    public double[] Contribute(in Outcome outcome)
     {
         var positive = Scores.ClassOf(outcome, Name) == decoding.PositiveClass;
         var scores = Scores.OneRow(outcome, Name);
@@ -23,19 +23,18 @@ internal sealed class Auc(Decoding decoding) : IMetric
             throw new CompressionException(Codes.MetricDoesNotFit, $"the metric 'auc' ranks the score of class {decoding.PositiveClass} but the output has {scores.Length} scores. Correct 'positiveClass' in evaluation.json.");
         double score = scores.Length == 0 ? double.NaN : scores.Length == 1 ? scores[0] : scores[decoding.PositiveClass];
         // No number is the worst score a sample can have.
-        contribution[0] = double.IsNaN(score) ? positive ? double.NegativeInfinity : double.PositiveInfinity : score;
-        contribution[1] = positive ? 1 : 0;
+        return [double.IsNaN(score) ? positive ? double.NegativeInfinity : double.PositiveInfinity : score, positive ? 1 : 0];
     }
 
-    public double Value(ReadOnlySpan<double> contributions)
+    public double Value(ReadOnlySpan<double[]> contributions)
     {
-        var count = contributions.Length / 2;
+        var count = contributions.Length;
         var scores = new double[count];
         var positives = new double[count];
         double p = 0, rankSum = 0;
         for (var i = 0; i < count; i++)
         {
-            (scores[i], positives[i]) = (contributions[2 * i], contributions[2 * i + 1]);
+            (scores[i], positives[i]) = (contributions[i][0], contributions[i][1]);
             p += positives[i];
         }
         if (p == 0 || p == count) return double.NaN;

@@ -13,22 +13,20 @@ internal sealed class Cer(Decoding decoding) : IMetric
     public bool HigherIsBetter => false;
     public bool NeedsLabels => true;
     public bool IsShare => false;
-    public int Width => 2;
 
-    public void Contribute(in Outcome outcome, Span<double> contribution)
+    public double[] Contribute(in Outcome outcome)
     {
         var (truth, decoded) = SequencePair.Of(outcome, decoding, Name);
-        contribution[0] = EditDistance.Of<long>(truth, decoded);
-        contribution[1] = truth.Length;
+        return [EditDistance.Of<long>(truth, decoded), truth.Length];
     }
 
-    public double Value(ReadOnlySpan<double> contributions)
+    public double Value(ReadOnlySpan<double[]> contributions)
     {
         double distance = 0, length = 0;
-        for (var i = 0; i < contributions.Length; i += 2)
+        foreach (var c in contributions)
         {
-            distance += contributions[i];
-            length += contributions[i + 1];
+            distance += c[0];
+            length += c[1];
         }
         return length > 0 ? distance / length : distance == 0 ? 0 : 1;
     }

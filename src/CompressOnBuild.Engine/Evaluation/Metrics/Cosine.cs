@@ -13,12 +13,11 @@ internal sealed class Cosine : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => false;
     public bool IsShare => false;
-    public int Width => 1;
 
-    public void Contribute(in Outcome outcome, Span<double> contribution)
+    public double[] Contribute(in Outcome outcome)
     {
         var (a, b) = OutputPair.Of(outcome, Name);
-        contribution[0] = (outcome.Output.Count == 0) != (outcome.Original.Count == 0) ? 0 : Similarity(a, b);
+        return [(outcome.Output.Count == 0) != (outcome.Original.Count == 0) ? 0 : Similarity(a, b)];
     }
 
     /// <summary>Of two outputs of equal length.</summary>
@@ -38,7 +37,7 @@ internal sealed class Cosine : IMetric
             : Math.Clamp(dot / (aa == bb ? aa : Math.Sqrt(aa) * Math.Sqrt(bb)), -1, 1);
     }
 
-    public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);
+    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
 }
 
 /// <summary>The outputs of both models on one sample.</summary>

@@ -10,13 +10,12 @@ internal sealed class Exact(Decoding decoding) : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => true;
     public bool IsShare => true;
-    public int Width => 1;
 
-    public void Contribute(in Outcome outcome, Span<double> contribution)
+    public double[] Contribute(in Outcome outcome)
     {
         var (truth, decoded) = SequencePair.Of(outcome, decoding, Name);
-        contribution[0] = truth.AsSpan().SequenceEqual(decoded) ? 1 : 0;
+        return [truth.AsSpan().SequenceEqual(decoded) ? 1 : 0];
     }
 
-    public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);
+    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
 }

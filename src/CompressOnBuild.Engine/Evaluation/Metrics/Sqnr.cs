@@ -13,9 +13,8 @@ internal sealed class Sqnr : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => false;
     public bool IsShare => false;
-    public int Width => 2;
 
-    public void Contribute(in Outcome outcome, Span<double> contribution)
+    public double[] Contribute(in Outcome outcome)
     {
         var (a, b) = OutputPair.Of(outcome, Name);
         double signal = 0, noise = 0;
@@ -26,17 +25,16 @@ internal sealed class Sqnr : IMetric
             signal += (double)b[i] * b[i];
             noise += ((double)a[i] - b[i]) * ((double)a[i] - b[i]);
         }
-        contribution[0] = signal;
-        contribution[1] = ReferenceEquals(a, b) ? 0 : noise;
+        return [signal, ReferenceEquals(a, b) ? 0 : noise];
     }
 
-    public double Value(ReadOnlySpan<double> contributions)
+    public double Value(ReadOnlySpan<double[]> contributions)
     {
         double signal = 0, noise = 0;
-        for (var i = 0; i < contributions.Length; i += 2)
+        foreach (var c in contributions)
         {
-            signal += contributions[i];
-            noise += contributions[i + 1];
+            signal += c[0];
+            noise += c[1];
         }
         if (noise == 0) return Bound;
         var ratio = 10 * Math.Log10(signal / noise);

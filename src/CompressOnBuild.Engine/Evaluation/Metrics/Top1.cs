@@ -10,15 +10,14 @@ internal sealed class Top1(Decoding decoding) : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => true;
     public bool IsShare => true;
-    public int Width => 1;
 
-    public void Contribute(in Outcome outcome, Span<double> contribution)
+    public double[] Contribute(in Outcome outcome)
     {
         var label = Scores.ClassOf(outcome, Name);
         Scores.OneRow(outcome, Name);
         Scores.CheckRange(outcome, label, (int)outcome.Output.Count);
-        contribution[0] = Scores.Class(outcome.Output, decoding, Name) == label ? 1 : 0;
+        return [Scores.Class(outcome.Output, decoding, Name) == label ? 1 : 0];
     }
 
-    public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);
+    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
 }

@@ -10,17 +10,16 @@ internal sealed class Top5 : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => true;
     public bool IsShare => true;
-    public int Width => 1;
 
-    public void Contribute(in Outcome outcome, Span<double> contribution)
+    public double[] Contribute(in Outcome outcome)
     {
         var label = Scores.ClassOf(outcome, Name);
         var scores = Scores.OneRow(outcome, Name);
         Scores.CheckRange(outcome, label, Math.Max(scores.Length, 2));
-        contribution[0] = Scores.ArgMax(scores) >= 0 && label < scores.Length && Rank(scores, (int)label) < 5 ? 1 : 0;
+        return [Scores.ArgMax(scores) >= 0 && label < scores.Length && Rank(scores, (int)label) < 5 ? 1 : 0];
     }
 
-    public double Value(ReadOnlySpan<double> contributions) => Mean.Of(contributions);
+    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
 
     /// <summary>Number of scores that come before <paramref name="label"/>'s.</summary>
     private static int Rank(float[] scores, int label)
