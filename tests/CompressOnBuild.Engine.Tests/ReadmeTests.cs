@@ -96,7 +96,7 @@ public sealed partial class ReadmeTests
         var data = Section("Data");
         foreach (var key in Word().Matches(refusal[refusal.IndexOf("Valid", StringComparison.Ordinal)..]).Select(m => m.Value).Where(w => Read("src", "CompressOnBuild.Engine", "Evaluation", "EvaluationConfiguration.cs").Contains($"case \"{w}\":", StringComparison.Ordinal)))
             Assert.Contains($"`{key}`", data);
-        foreach (var key in Table("Data", 1).Select(r => Code(r[0]))) Assert.Contains(key, refusal);
+        foreach (var key in Table("Data", "key").Select(r => Code(r[0]))) Assert.Contains(key, refusal);
     }
 
     [TestMethod]
@@ -173,7 +173,8 @@ public sealed partial class ReadmeTests
     }
 
     /// <summary>Rows of the n-th table of a section, without its head.</summary>
-    private static List<string[]> Table(string heading, int n = 0)
+    /// <summary>The rows of a section's first table, or of the one whose first column is called <paramref name="column"/>.</summary>
+    private static List<string[]> Table(string heading, string? column = null)
     {
         var tables = new List<List<string[]>>();
         var inside = false;
@@ -183,7 +184,7 @@ public sealed partial class ReadmeTests
             inside = line.StartsWith('|');
             if (inside) tables[^1].Add([.. line.Trim('|').Split('|').Select(c => c.Trim())]);
         }
-        return tables[n][2..];
+        return tables.First(t => column is null || t[0][0] == column)[2..];
     }
 
     private static List<string> Blocks(string language) => [.. Fence().Matches(Text).Where(m => m.Groups[1].Value == language).Select(m => m.Groups[2].Value)];
