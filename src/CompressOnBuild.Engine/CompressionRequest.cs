@@ -72,6 +72,8 @@ public sealed record CompressionRequest
     public int Threads { get; init; }
     /// <summary>An <c>inconclusive</c> or <c>unmeasured</c> verdict fails.</summary>
     public bool Strict { get; init; }
+    /// <summary>The HTML report shows the pictures of the samples that changed most.</summary>
+    public bool ReportImages { get; init; }
     /// <summary>Wall time after which the work is given up; null: 30 minutes for one model run.</summary>
     public TimeSpan? RunTimeout { get; init; }
 }

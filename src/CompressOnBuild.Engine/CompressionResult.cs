@@ -74,7 +74,11 @@ public sealed record ModelFacts(string Sha256, long Bytes, long ShippedBytes, lo
 /// <param name="BytesAfter">Bytes of the new data, scales and zero points included.</param>
 /// <param name="Because">The figure or rule that chose the form.</param>
 public sealed record WeightFacts(string Name, string Operator, IReadOnlyList<long> Shape, string Technique, string Encoding, double Bits,
-    double Sparsity, int? Rank, long BytesBefore, long BytesAfter, string Because);
+    double Sparsity, int? Rank, long BytesBefore, long BytesAfter, string Because)
+{
+    /// <summary>10 log10(sum of w² / sum of (w' - w)²) of the weight as the runtime restores it, in dB, to 0.01; null where both are equal.</summary>
+    public double? SignalToNoise { get; init; }
+}
 
 /// <summary>One weight left as it was.</summary>
 /// <param name="Name">Name of the initializer or Constant.</param>
@@ -116,6 +120,8 @@ public sealed record Measurements
     public IReadOnlyList<string> InstructionSets { get; init; } = [];
     /// <summary>Version of the runtime that measured.</summary>
     public string OnnxRuntime { get; init; } = "";
+    /// <summary>How the outputs changed, sample by sample, on the gate split; null when there was no data.</summary>
+    public OutputChanges? Changes { get; init; }
     /// <summary>What a search tried, in order; empty without one.</summary>
     public IReadOnlyList<CandidateResult> Candidates { get; init; } = [];
 }

@@ -250,7 +250,8 @@ public sealed class Compressor
         if (evaluator is null || data is null) return new Measurements();
         log.Stage("measuring on the gate split");
         var count = data.Splits.Gate.Count;
-        var comparison = evaluator.CompareOnce(candidate, data.Splits.Gate, f => log.Progress(f, $"{count} samples"), cancel);
+        var changes = new SampleChanges(data.Decoding, decides: data.Metrics.Any(m => m.NeedsLabels || m.Name == "agreement"));
+        var comparison = evaluator.CompareOnce(candidate, data.Splits.Gate, changes, f => log.Progress(f, $"{count} samples"), cancel);
         log.Stage("timing");
         var latency = LatencyMeter.Measure(original, compressed, Samples(data), watchdog, cancel);
         var metrics = comparison.Metrics.Select((c, i) =>
@@ -260,7 +261,7 @@ public sealed class Compressor
             var required = request.Require.Where(r => r.Metric == metric.Name).All(r => r.AtLeast ? metric.Compressed >= r.Value : metric.Compressed <= r.Value);
             return metric with { Passed = required && (limit is null || Gate.JudgeDrop(metric, limit.Value) == Verdict.Pass) };
         });
-        return new Measurements { Metrics = [.. metrics, .. comparison.OtherOutputs.Select(o => o.ToMetric(judged: !data.IsOutputNamed))], Latency = latency };
+        return new Measurements { Metrics = [.. metrics, .. comparison.OtherOutputs.Select(o => o.ToMetric(judged: !data.IsOutputNamed))], Latency = latency, Changes = changes.Result(data.Splits.Gate.Dataset.ClassNames, i => request.ReportImages ? data.Splits.Gate.Dataset.Thumbnail(data.Splits.Gate.Indices[i]) : null) };
     }
 
     private static IEnumerable<IReadOnlyDictionary<string, Tensor>> Samples(EvaluationData data) => data.Splits.Calibration.Read().Select(s => s.Inputs);

@@ -6,6 +6,7 @@ using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
 using CompressOnBuild.Planning;
 using CompressOnBuild.Reporting;
+using CompressOnBuild.Weights;
 
 namespace CompressOnBuild;
 
@@ -40,8 +41,24 @@ internal static class ResultFacts
             var zeros = half ? 0 : transformer.Weight(site, decision).Codes.AsSpan().Count((sbyte)0);
             var technique = half ? "rounding to fp16" : decision.SaturationSafe ? "rounding to nearest, exact on processors without VNNI" : "rounding to nearest, scale by squared error";
             yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), technique, decision.Encoding, decision.Bits,
-                (double)zeros / site.Tensor.Count, null, site.Tensor.ByteCount, FormTable.Bytes(site, decision.Bits), decision.Because);
+                (double)zeros / site.Tensor.Count, null, site.Tensor.ByteCount, FormTable.Bytes(site, decision.Bits), decision.Because)
+            {
+                SignalToNoise = SignalToNoise(site.Tensor.ToFloats(), half ? HalfWeight.Round(site.Tensor.ToFloats(), [])!.Decompress() : transformer.Weight(site, decision).Decompress()),
+            };
         }
+    }
+
+    private static double? SignalToNoise(float[] before, float[] after)
+    {
+        double signal = 0, noise = 0;
+        for (var i = 0; i < before.Length; i++)
+        {
+            var difference = (double)after[i] - before[i];
+            signal += (double)before[i] * before[i];
+            noise += difference * difference;
+        }
+        // Rounded: the last bits of a logarithm are the C library's, and the report is the same everywhere.
+        return noise > 0 && signal > 0 ? Math.Round(10 * Math.Log10(signal / noise), 2) : null;
     }
 
     /// <summary>The weights that <paramref name="plan"/> leaves alone.</summary>

@@ -23,6 +23,8 @@ internal sealed class EvaluationData : IDisposable
     public int Output { get; }
     /// <summary>Whether evaluation.json says that this output is the one that matters; otherwise none may be ruined.</summary>
     public bool IsOutputNamed { get; }
+    /// <summary>How the scored output becomes a decision.</summary>
+    public required Decoding Decoding { get; init; }
     public IEnumerable<string> Files => datasets.SelectMany(d => d.Files).Distinct(StringComparer.Ordinal);
     public IEnumerable<string> Absent => datasets.SelectMany(d => d.Absent).Select(Path.GetFullPath).Distinct(StringComparer.Ordinal);
     public IEnumerable<string> Folders => datasets.SelectMany(d => d.Folders).Distinct(StringComparer.Ordinal);
@@ -53,7 +55,7 @@ internal sealed class EvaluationData : IDisposable
             var metrics = Metric.Resolve(request.Metrics, main.LabelKind, main.Configuration.Decoding, first, main.Path);
             var missing = request.Require.Select(r => r.Metric).Where(n => metrics.All(m => m.Name != n)).Distinct().ToArray();
             if (missing.Length > 0) metrics = [.. metrics, .. Metric.Resolve(missing, main.LabelKind, main.Configuration.Decoding, first, main.Path)];
-            return new EvaluationData(datasets, splits, metrics, output, main.Configuration.Output is not null);
+            return new EvaluationData(datasets, splits, metrics, output, main.Configuration.Output is not null) { Decoding = main.Configuration.Decoding };
         }
         catch
         {

@@ -109,8 +109,8 @@ internal sealed class Evaluator
         return new([.. series.Select((s, i) => PairedComparison.Compare(reference.Series[i], s, seed))], others.Results());
     }
 
-    /// <summary>Runs both models once on each sample of a split that is looked at once: nothing is kept.</summary>
-    public Comparison CompareOnce(Session compressed, Split split, Action<double>? progress, CancellationToken cancel)
+    /// <summary>Runs both models once on each sample of a split that is looked at once: nothing is kept but what <paramref name="changes"/> collects.</summary>
+    public Comparison CompareOnce(Session compressed, Split split, SampleChanges? changes, Action<double>? progress, CancellationToken cancel)
     {
         var before = metrics.Select(m => new MetricSeries(m)).ToArray();
         var others = Others();
@@ -119,13 +119,15 @@ internal sealed class Evaluator
             (i, sample) =>
             {
                 Tensor[] expected = original.Run(sample.Inputs, cancel), actual = compressed.Run(sample.Inputs, cancel);
-                return (sample.Id, sample.Label, Original: expected[output], Compressed: actual[output], AllOriginal: All(expected), AllCompressed: All(actual), Similarities: OutputSimilarities.Compare(expected, actual, output));
+                return (sample.Id, sample.Label, Original: expected[output], Compressed: actual[output], AllOriginal: All(expected), AllCompressed: All(actual), Similarities: OutputSimilarities.Compare(expected, actual, output),
+                    Change: changes?.Compare(new Outcome(sample.Id, sample.Label, actual[output], expected[output])));
             },
             (i, result) =>
             {
                 others.Add(result.Similarities);
                 foreach (var series in before) series.Add(new Outcome(result.Id, result.Label, result.Original, result.Original) { Outputs = result.AllOriginal });
                 foreach (var series in after) series.Add(new Outcome(result.Id, result.Label, result.Compressed, result.Original) { Outputs = result.AllCompressed });
+                if (result.Change is { } change) changes!.Add(i, result.Id, change);
             }, progress, cancel);
         return new([.. before.Select((b, i) => PairedComparison.Compare(b, after[i], seed))], others.Results());
     }

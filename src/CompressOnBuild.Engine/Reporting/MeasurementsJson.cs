@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace CompressOnBuild.Reporting;
 
 /// <summary>
@@ -61,5 +63,53 @@ internal static class MeasurementsJson
             json.WriteEndObject();
         }
         json.WriteEndArray();
+        if (measured.Changes is { } changes) Changes(json, changes);
     });
+
+    private static void Changes(Utf8JsonWriter json, OutputChanges changes)
+    {
+        json.WriteStartObject("changes");
+        json.WriteNumber("samples", changes.Samples);
+        json.WriteNumber("equal", changes.Equal);
+        ReportJson.Number(json, "medianSignalToNoise", changes.MedianSignalToNoise);
+        json.WriteStartArray("signalToNoise");
+        foreach (var bin in changes.Histogram)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("from", bin.Low);
+            json.WriteNumber("to", bin.High);
+            json.WriteNumber("samples", bin.Samples);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteNumber("decided", changes.Decided);
+        json.WriteNumber("changed", changes.Changed);
+        json.WriteNumber("rightToWrong", changes.RightToWrong);
+        json.WriteNumber("wrongToRight", changes.WrongToRight);
+        json.WriteStartArray("pairs");
+        foreach (var pair in changes.Pairs)
+        {
+            json.WriteStartObject();
+            json.WriteString("original", pair.Original);
+            json.WriteString("compressed", pair.Compressed);
+            json.WriteNumber("samples", pair.Samples);
+            json.WriteNumber("rightToWrong", pair.RightToWrong);
+            json.WriteNumber("wrongToRight", pair.WrongToRight);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteStartArray("worst");
+        foreach (var sample in changes.Worst)
+        {
+            json.WriteStartObject();
+            json.WriteString("id", sample.Id);
+            ReportJson.Number(json, "signalToNoise", sample.SignalToNoise);
+            if (sample.Label is not null) json.WriteString("label", sample.Label);
+            if (sample.Original is not null) json.WriteString("original", sample.Original);
+            if (sample.Compressed is not null) json.WriteString("compressed", sample.Compressed);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
 }

@@ -39,6 +39,7 @@ internal static class ReportJson
                 if (weight.Rank is { } rank) json.WriteNumber("rank", rank);
                 json.WriteNumber("bytesBefore", weight.BytesBefore);
                 json.WriteNumber("bytesAfter", weight.BytesAfter);
+                Number(json, "signalToNoise", weight.SignalToNoise);
                 json.WriteString("because", text.Of(weight.Because));
                 json.WriteEndObject();
             }

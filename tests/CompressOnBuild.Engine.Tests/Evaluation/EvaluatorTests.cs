@@ -23,7 +23,7 @@ public class EvaluatorTests
         evaluator.Compare(session, evaluator.Measure(split, null, default), null, default);
         metric.MostWaiting = 0;
         (data.Reads, metric.Seen) = (0, []);
-        evaluator.CompareOnce(session, split, null, default);
+        evaluator.CompareOnce(session, split, null, null, default);
         // Both models' series take each sample; what is read and not yet in both is held.
         Assert.IsLessThanOrEqualTo(2 * threads, metric.MostWaiting);
         Assert.IsGreaterThanOrEqualTo(1, metric.MostWaiting);

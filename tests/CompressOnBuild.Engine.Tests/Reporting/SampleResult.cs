@@ -19,7 +19,7 @@ internal static class SampleResult
         Compressed = new ModelFacts(new string('b', 64), 3_712_345, 3_712_345, 3_487_816, 3_480_000, 312_000_000),
         Weights =
         [
-            new WeightFacts(name, "Conv", [32, 3, 3, 3], "round-to-nearest", "qdq-static", 8, 0, null, 3456, 992, "static QDQ is 2.3x faster than float for Conv"),
+            new WeightFacts(name, "Conv", [32, 3, 3, 3], "round-to-nearest", "qdq-static", 8, 0, null, 3456, 992, "static QDQ is 2.3x faster than float for Conv") { SignalToNoise = 38.25 },
             new WeightFacts("classifier.1.weight", "Gemm", [1000, 1280], "round-to-nearest", "qdq-static", 8, 0.25, 16, 5_120_000, 1_284_000, "rule 1 of the recipe"),
         ],
         Skipped = [new SkippedWeight("head.bias_table", "Gather", [12, 4], 192, "COB2020", "192 bytes: a scale would cost more than it saves")],

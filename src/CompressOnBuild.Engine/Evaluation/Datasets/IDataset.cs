@@ -19,6 +19,10 @@ internal interface IDataset : IDisposable
     Label? Label(int index);
     /// <summary>The kind of all labels.</summary>
     LabelKind LabelKind { get; }
+    /// <summary>Names of the classes, by number; null where the data has none.</summary>
+    IReadOnlyList<string>? ClassNames => null;
+    /// <summary>A small JPEG or PNG of sample <paramref name="index"/> for people; null where samples are no pictures.</summary>
+    ReadOnlyMemory<byte>? Thumbnail(int index) => null;
     /// <summary>Sample <paramref name="index"/> with one tensor per model input.</summary>
     /// <exception cref="CompressionException">The stored sample is unreadable or does not fit the model's inputs.</exception>
     Sample Read(int index);

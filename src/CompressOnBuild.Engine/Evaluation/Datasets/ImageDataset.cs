@@ -58,7 +58,7 @@ internal sealed class ImageDataset : IDataset
         {
             CheckOrder([.. classes.Select(c => c.Name)], path);
             return new(path, context, [.. classes.SelectMany((c, id) => c.Pictures.Select(p => ($"{c.Name}/{p}", (Label?)new ClassLabel(id))))],
-                [path, .. classes.Select(c => System.IO.Path.Combine(path, c.Name))], []);
+                [path, .. classes.Select(c => System.IO.Path.Combine(path, c.Name))], []) { ClassNames = [.. classes.Select(c => c.Name)] };
         }
         return pictures.Count == 0 ? null : new(path, context, [.. pictures.Select(p => (p, (Label?)null))], [path], []);
     }
@@ -67,6 +67,7 @@ internal sealed class ImageDataset : IDataset
     public int Count => samples.Count;
     public EvaluationConfiguration Configuration { get; }
     public IReadOnlyList<Diagnostic> Warnings { get; }
+    public IReadOnlyList<string>? ClassNames { get; private init; }
     public LabelKind LabelKind => samples[0].Label?.Kind ?? LabelKind.None;
     public IReadOnlyList<string> Folders => folders;
     public IReadOnlyList<string> Absent => [.. Configuration.Absent, .. absent];
@@ -84,6 +85,8 @@ internal sealed class ImageDataset : IDataset
     public string Id(int index) => samples[index].Id;
 
     public Label? Label(int index) => samples[index].Label;
+
+    public ReadOnlyMemory<byte>? Thumbnail(int index) => DataFiles.Reading(FileOf(index), () => Images.Thumbnail.Of(ImageDecoder.Decode(FileOf(index))));
 
     public Sample Read(int index)
     {

@@ -15,11 +15,14 @@ internal static class SequencePair
         Scores.CheckOriginal(outcome, !(outcome.Output.ElementType.IsFloat() && ids.Contains(-1)), metric);
         return outcome.Label switch
         {
-            TextLabel label => (Points(label.Text, decoding), Points(Spell(ids, decoding), decoding)),
+            TextLabel label => (Points(label.Text, decoding), Points(ids, decoding)),
             SequenceLabel label => ([.. label.Ids], [.. ids]),
             _ => throw Scores.WrongLabel(outcome, metric, "texts or sequences as labels"),
         };
     }
+
+    /// <summary>The code points of the text that decoded ids spell.</summary>
+    public static long[] Points(List<long> ids, Decoding decoding) => Points(Spell(ids, decoding), decoding);
 
     private static string Spell(List<long> ids, Decoding decoding)
     {
@@ -30,6 +33,7 @@ internal static class SequencePair
         return text.ToString();
     }
 
-    private static long[] Points(string text, Decoding decoding) =>
+    /// <summary>The code points of a text, as they are compared.</summary>
+    public static long[] Points(string text, Decoding decoding) =>
         [.. text.EnumerateRunes().Select(r => (long)r.Value).Where(r => !decoding.IgnoreSpaces || r != ' ')];
 }
