@@ -138,6 +138,10 @@ public static class Codes
     public const string FewSamples = "COB1125";
     /// <summary>Calibration data repeats evaluation data.</summary>
     public const string SplitsOverlap = "COB1126";
+    /// <summary>A recording cannot be decoded.</summary>
+    public const string SoundUnreadable = "COB1140";
+    /// <summary>A recording has another rate or length than the model takes.</summary>
+    public const string SoundMismatch = "COB1141";
 
     // 2xxx: recipe and plan
     /// <summary>There is no such recipe.</summary>

@@ -1,5 +1,6 @@
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation.Datasets;
+using CompressOnBuild.Evaluation.Datasets.Sounds;
 
 namespace CompressOnBuild.Evaluation;
 
@@ -34,7 +35,8 @@ internal sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<st
 /// { "inputs": { "x": "image" }, "fixed": { "sr": 16000 }, "output": "softmax_0", "labels": "labels",
 ///   "decode": "ctc", "alphabet": "keys.txt", "blank": 0, "appendSpace": true, "ignoreSpaces": true }
 /// </code>
-/// Other keys: <c>labelKind</c>, <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>, <c>ignore</c>. All are optional.
+/// Other keys: <c>labelKind</c>, <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>, <c>ignore</c>, <c>audio</c> (<see cref="SoundSettings"/>).
+/// All are optional.
 /// </summary>
 internal sealed record EvaluationConfiguration
 {
@@ -49,13 +51,15 @@ internal sealed record EvaluationConfiguration
     /// <summary>What the labels are; null: their type and shape say it.</summary>
     public LabelKind? LabelKind { get; init; }
     public Decoding Decoding { get; init; } = new();
+    /// <summary>How recordings are read.</summary>
+    public SoundSettings Audio { get; init; } = new();
     /// <summary>Absolute paths of the files this came from.</summary>
     public IReadOnlyList<string> Files { get; init; } = [];
     /// <summary>Absolute paths that were looked at first and did not exist.</summary>
     public IReadOnlyList<string> Absent { get; init; } = [];
 
     private static readonly JsonKind Kind = new("the file", 16 << 20, Codes.EvaluationConfigurationInvalid, Lenient: true);
-    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass", "labelKind", "ignore"];
+    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass", "labelKind", "ignore", "audio"];
     private static readonly Dictionary<string, Decode> Decodes = new(StringComparer.Ordinal)
     {
         ["classes"] = Decode.Classes, ["ctc"] = Decode.Ctc, ["argmax-sequence"] = Decode.ArgmaxSequence, ["threshold"] = Decode.Threshold,
@@ -84,6 +88,7 @@ internal sealed record EvaluationConfiguration
         var inputs = new Dictionary<string, string>(StringComparer.Ordinal);
         var constants = new Dictionary<string, FixedInput>(StringComparer.Ordinal);
         var decoding = new Decoding();
+        var audio = new SoundSettings();
         string? output = null, labels = null;
         LabelKind? labelKind = null;
         PositionedJson? alphabet = null;
@@ -102,6 +107,7 @@ internal sealed record EvaluationConfiguration
                     if (!Decodes.TryGetValue(value.AsString(key), out var decode)) throw value.Invalid(key, "one of " + string.Join(", ", Decodes.Keys));
                     decoding = decoding with { Decode = decode };
                     break;
+                case "audio": audio = SoundSettings.Read(value, key); break;
                 case "alphabet": alphabet = value; break;
                 case "blank": decoding = decoding with { Blank = value.AsInt(key, 0, int.MaxValue) }; break;
                 case "appendSpace": appendSpace = value.AsBool(key); break;
@@ -126,6 +132,6 @@ internal sealed record EvaluationConfiguration
             }
             decoding = decoding with { Alphabet = symbols };
         }
-        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", LabelKind = labelKind, Decoding = decoding, Files = files };
+        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", LabelKind = labelKind, Decoding = decoding, Audio = audio, Files = files };
     }
 }

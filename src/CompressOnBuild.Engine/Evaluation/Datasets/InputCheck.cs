@@ -34,5 +34,16 @@ internal static class InputCheck
         return context.Inputs.Where(i => configuration.Fixed.ContainsKey(i.Name)).ToDictionary(i => i.Name, i => configuration.Fixed[i.Name].ToTensor(i), StringComparer.Ordinal);
     }
 
+    /// <summary>The one input that <paramref name="what"/> (files such as pictures) feed: the one without a constant.</summary>
+    /// <exception cref="CompressionException">COB1107: there is none, or more than one.</exception>
+    public static ModelValue Single(DatasetContext context, IReadOnlyDictionary<string, Tensor> constants, string what, string path)
+    {
+        var open = context.Inputs.Where(i => !constants.ContainsKey(i.Name)).ToList();
+        if (open.Count == 1) return open[0];
+        throw new CompressionException(Codes.InputMissing, open.Count == 0
+            ? $"every input of the model has a fixed value, so there is none for the {what}. Leave one input out of 'fixed' in evaluation.json."
+            : $"the model takes {Names(open)} but a folder of {what} feeds one input. Give the others a value under 'fixed' in evaluation.json, or store all inputs as .npz.", path);
+    }
+
     public static string Names(IEnumerable<ModelValue> values) => string.Join(", ", values.Select(v => $"'{v.Name}'"));
 }

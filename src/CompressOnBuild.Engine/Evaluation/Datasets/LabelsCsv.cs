@@ -5,7 +5,7 @@ using CompressOnBuild.Diagnostics;
 namespace CompressOnBuild.Evaluation.Datasets;
 
 /// <summary>
-/// <c>labels.csv</c> (RFC 4180, UTF-8): a header <c>file,label</c> (classes) or <c>file,text</c> (texts), then one line per picture. Files
+/// <c>labels.csv</c> (RFC 4180, UTF-8): a header <c>file,label</c> (classes) or <c>file,text</c> (texts), then one line per file. Files
 /// are relative to the folder and stay in it. Every error has its line.
 /// </summary>
 internal static class LabelsCsv
@@ -30,15 +30,15 @@ internal static class LabelsCsv
             if (fields.Count != 2) throw Error(line, 1, $"the line has {fields.Count} fields. Valid are two: the file and its {(texts.Value ? "text" : "label")}; a field with a comma stands in quotes. Correct the line.");
             var (name, value) = (fields[0], fields[1]);
             var column = name.Length + 2;
-            if (!seen.TryAdd(name, line)) throw Error(line, 1, $"the file '{name}' is there twice, first in line {seen[name]}. Each picture has one line. Remove one.");
-            var file = ContainedPath.Resolve(folder, name) ?? throw Error(line, 1, $"the file '{name}' lies outside the folder of labels.csv. Valid is a relative path into that folder. Copy the picture there.");
-            if (!File.Exists(file)) throw Error(line, 1, $"the file '{name}' does not exist in the folder of labels.csv. Correct the name, add the picture or remove the line.");
+            if (!seen.TryAdd(name, line)) throw Error(line, 1, $"the file '{name}' is there twice, first in line {seen[name]}. Each file has one line. Remove one.");
+            var file = ContainedPath.Resolve(folder, name) ?? throw Error(line, 1, $"the file '{name}' lies outside the folder of labels.csv. Valid is a relative path into that folder. Copy the file there.");
+            if (!File.Exists(file)) throw Error(line, 1, $"the file '{name}' does not exist in the folder of labels.csv. Correct the name, add the file or remove the line.");
             if (texts.Value) result.Add((name, new TextLabel(value)));
             else if (long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var id)) result.Add((name, new ClassLabel(id)));
             else throw Error(line, column, $"the label '{value}' is no class. Valid is a whole number of 0 or more, the index of the model's score; for texts the header is 'file,text'. Correct the label.");
         }
-        if (texts is null) throw Error(1, 1, "the file is empty. Valid is a header 'file,label' or 'file,text' and one line per picture. Fill it.");
-        if (result.Count == 0) throw new CompressionException(Codes.DataEmpty, "the file lists no pictures. Valid is one line per picture after the header. Add them.", path);
+        if (texts is null) throw Error(1, 1, "the file is empty. Valid is a header 'file,label' or 'file,text' and one line per file. Fill it.");
+        if (result.Count == 0) throw new CompressionException(Codes.DataEmpty, "the file lists no samples. Valid is one line per file after the header. Add them.", path);
         return result;
 
         CompressionException Error(int line, int column, string message) => new(Codes.LabelsInvalid, message, path, line, column);
