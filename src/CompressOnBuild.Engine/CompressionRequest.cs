@@ -38,10 +38,14 @@ public sealed record CompressionRequest
 {
     /// <summary>The original model.</summary>
     public required string Model { get; init; }
+    /// <summary>A second model to hold against the original, of <see cref="ModelComparison"/>; null: it is made by compressing.</summary>
+    public string? Candidate { get; init; }
+    /// <summary>How reports call what they are about: the model's file name, or those of both models that are compared.</summary>
+    public string Title => Candidate is null ? Path.GetFileName(Model) : $"{Path.GetFileName(Model)} → {Path.GetFileName(Candidate)}";
     /// <summary>The folder that gets the model and its reports.</summary>
     public required string Output { get; init; }
-    /// <summary>Where the reports of an attempt go that the gate refused.</summary>
-    public string FailedOutput => Path.Combine(Output, "failed");
+    /// <summary>Where the reports of an attempt go that the gate refused; a comparison writes nothing else, so they replace the last ones.</summary>
+    public string FailedOutput => Candidate is null ? Path.Combine(Output, "failed") : Output;
     /// <summary>File name without extension of the compressed model and name in the reports.</summary>
     public required string Name { get; init; }
     /// <summary>A preset's name or the path of a recipe file.</summary>

@@ -38,6 +38,8 @@ public sealed record CompressionResult
     public required Provenance Provenance { get; init; }
     /// <summary>The figures that were measured.</summary>
     public required Measurements Measurements { get; init; }
+    /// <summary>Absolute path of the folder that holds the reports: the request's output folder, or after a failed gate its <c>failed</c>.</summary>
+    public required string Folder { get; init; }
     /// <summary>Absolute path of the compressed model.</summary>
     public required string OutputModel { get; init; }
     /// <summary>Names of the model's inputs and outputs, in the graph's order: constants of the generated accessor.</summary>
@@ -91,8 +93,8 @@ public sealed record SkippedWeight(string Name, string Operator, IReadOnlyList<l
 
 /// <summary>Hashes (SHA-256, lower-case hex) of all inputs and the versions of what computed the result.</summary>
 /// <param name="ModelSha256">As <see cref="ModelFacts.Sha256"/> of the original.</param>
-/// <param name="RecipeName">As <see cref="Planning.Recipe.Name"/>.</param>
-/// <param name="RecipeSha256">As <see cref="Planning.Recipe.Sha256"/>.</param>
+/// <param name="RecipeName">As <see cref="Planning.Recipe.Name"/>; null when two given models were compared.</param>
+/// <param name="RecipeSha256">As <see cref="Planning.Recipe.Sha256"/>; null when two given models were compared.</param>
 /// <param name="CalibrationSha256">Of the samples that gave the ranges; null when there were none.</param>
 /// <param name="SelectionSha256">Of the samples the search saw; null when there were none.</param>
 /// <param name="GateSha256">Of the samples that were judged; null when there were none.</param>
@@ -100,7 +102,7 @@ public sealed record SkippedWeight(string Name, string Operator, IReadOnlyList<l
 /// <param name="OnnxRuntimeVersion">Version of the runtime that measured.</param>
 /// <param name="Seed">As <see cref="CompressionRequest.Seed"/>.</param>
 /// <param name="Target">As <see cref="CompressionRequest.Target"/>, in lower case.</param>
-public sealed record Provenance(string ModelSha256, string RecipeName, string RecipeSha256, string? CalibrationSha256, string? SelectionSha256,
+public sealed record Provenance(string ModelSha256, string? RecipeName, string? RecipeSha256, string? CalibrationSha256, string? SelectionSha256,
     string? GateSha256, string ToolVersion, string OnnxRuntimeVersion, int Seed, string Target);
 
 /// <summary>What differs between machines and runs.</summary>

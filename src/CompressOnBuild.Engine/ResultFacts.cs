@@ -13,11 +13,11 @@ namespace CompressOnBuild;
 /// <summary>The facts of a result that follow from the models and the plan alone: same inputs, same facts.</summary>
 internal static class ResultFacts
 {
-    /// <summary>Facts of the model as it was given.</summary>
+    /// <summary>Facts of a model as it was read.</summary>
     /// <param name="model">The model.</param>
     /// <param name="files">Its file and those of its external data, in this order.</param>
     /// <param name="multiplyAdds">Multiply-accumulates of one run.</param>
-    public static ModelFacts Original(Model model, IReadOnlyList<InputFile> files, long multiplyAdds)
+    public static ModelFacts Read(Model model, IReadOnlyList<InputFile> files, long multiplyAdds)
     {
         // A model with external data is all its files.
         var sha256 = files.Count == 1 ? files[0].Sha256 : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join("\n", files.Select(f => f.Sha256)))));
@@ -25,7 +25,7 @@ internal static class ResultFacts
     }
 
     /// <summary>Facts of the model that is written as <paramref name="bytes"/>.</summary>
-    public static ModelFacts Compressed(Model model, byte[] bytes, long multiplyAdds) => Of(model, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, multiplyAdds);
+    public static ModelFacts Written(Model model, byte[] bytes, long multiplyAdds) => Of(model, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, multiplyAdds);
 
     /// <summary>Multiply-accumulates of one run in the nodes with weights, at the shapes that calibration saw; 0 without calibration.</summary>
     public static long MultiplyAdds(Planner planner) => planner.Statistics is not { } statistics ? 0

@@ -7,8 +7,12 @@ using CompressOnBuild.Worker.Commands;
 namespace CompressOnBuild.Worker;
 
 /// <summary>The tool: arguments in, exit code out. Everything it touches is passed in, so that tests run it whole.</summary>
+/// <param name="output">Standard output.</param>
+/// <param name="error">Standard error.</param>
+/// <param name="run">Compresses, or compares where the request names a candidate.</param>
+/// <param name="interruption">What stops it.</param>
 internal sealed class CommandLine(TextWriter output, TextWriter error,
-    Func<CompressionRequest, ICompressionLog, CancellationToken, CompressionResult> compress, Interruption interruption)
+    Func<CompressionRequest, ICompressionLog, CancellationToken, CompressionResult> run, Interruption interruption)
 {
     /// <summary>Runs one command.</summary>
     public int Run(string[] args)
@@ -20,7 +24,8 @@ internal sealed class CommandLine(TextWriter output, TextWriter error,
 
         var root = new RootCommand("Compresses ONNX models, measures them and says what was lost.")
         {
-            new CompressCommand(output, error, compress, interruption, response).Create(),
+            new CompressCommand(output, error, run, interruption, response).Create(),
+            new CompareCommand(output, error, run, interruption).Create(),
             new InspectCommand(output).Create(),
             new RecipeCommand(output).Create(),
             new ExplainCommand(output).Create(),

@@ -51,7 +51,7 @@ internal sealed class JsonLog(TextWriter output) : ConsoleLog
     private static void Include(Utf8JsonWriter json, CompressionResult result, string file, string name)
     {
         json.WritePropertyName(name);
-        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Path.GetDirectoryName(result.OutputModel)!, file)));
+        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(result.Folder, file)));
         document.RootElement.WriteTo(json);
     }
 }

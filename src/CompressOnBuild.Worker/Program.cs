@@ -6,4 +6,4 @@ using CompressOnBuild.Worker;
 try { Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false); }
 catch (IOException) { } // no console at all
 using var interruption = new Interruption();
-return new CommandLine(Console.Out, Console.Error, Compressor.Run, interruption).Run(args);
+return new CommandLine(Console.Out, Console.Error, (request, log, cancel) => request.Candidate is null ? Compressor.Run(request, log, cancel) : ModelComparison.Run(request, log, cancel), interruption).Run(args);

@@ -17,7 +17,7 @@ public sealed class PublicSurfaceTests
         [
             // The request and its answer
             "CandidateResult", "CompressionRequest", "CompressionResult", "Compressor", "Goal", "ICompressionLog", "InputFile", "Interval", "Latency",
-            "Measurements", "MetricResult", "ModelFacts", "NullCompressionLog", "Provenance", "Requirement", "SizeLimit", "SkippedWeight", "Target",
+            "Measurements", "MetricResult", "ModelComparison", "ModelFacts", "NullCompressionLog", "Provenance", "Requirement", "SizeLimit", "SkippedWeight", "Target",
             "Verdict", "WeightFacts", "Evaluation.GateException", "DecisionChange", "OutputChanges", "SampleChange", "SignalToNoiseBin",
             // Recipes
             "Calibration.CalibrationMethod", "Calibration.RecipeCalibration", "Planning.Recipe", "Planning.RecipeRule", "Planning.WeightForm",

@@ -48,6 +48,8 @@ public static class Codes
     public const string UnknownCode = "COB0037";
     /// <summary>Cancelled.</summary>
     public const string Cancelled = "COB0038";
+    /// <summary>Two models cannot be compared.</summary>
+    public const string ModelsNotComparable = "COB0040";
 
     // 10xx: the model
     /// <summary>The model does not exist.</summary>

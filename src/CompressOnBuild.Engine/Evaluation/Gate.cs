@@ -68,7 +68,7 @@ internal static class Gate
         if (errors.Count > 0) verdict = Verdict.Fail;
         return new GateResult(verdict, errors, warnings);
 
-        void Error(string code, string text) => errors.Add(new Diagnostic(Severity.Error, code, $"{text} The reports of this attempt are in '{request.FailedOutput}'; the last good output was left in place.", request.Model));
+        void Error(string code, string text) => errors.Add(new Diagnostic(Severity.Error, code, $"{text} {(request.Candidate is null ? $"The reports of this attempt are in '{request.FailedOutput}'; the last good output was left in place." : $"The reports are in '{request.FailedOutput}'.")}", request.Model));
     }
 
     /// <summary>Pass, fail or inconclusive by the interval; where there is none, the point can only fail.</summary>

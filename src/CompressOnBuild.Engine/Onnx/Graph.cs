@@ -72,6 +72,15 @@ public sealed class Graph
         OutputInfos.Add(declared ?? value.Info ?? new ValueInfoProto());
     }
 
+    /// <summary>Shows the same outputs in another order: at each place the one that was at the given index.</summary>
+    internal void ReorderOutputs(IReadOnlyList<int> order)
+    {
+        var old = Outputs.Zip(OutputInfos).ToArray();
+        Outputs.Clear();
+        OutputInfos.Clear();
+        foreach (var index in order) AddOutput(old[index].First, old[index].Second);
+    }
+
     /// <summary>Takes an initializer out, also from the inputs when it is the default of one. It must have no readers.</summary>
     public void RemoveInitializer(Value value)
     {

@@ -15,7 +15,7 @@ internal static class HtmlReport
     public static string Write(CompressionResult result)
     {
         var html = new HtmlWriter();
-        var model = Path.GetFileName(result.Request.Model);
+        var model = result.Request.Title;
         var scriptHash = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Script)));
         html.Add("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">");
         // Should an escape ever be forgotten, a name still cannot run or fetch anything.

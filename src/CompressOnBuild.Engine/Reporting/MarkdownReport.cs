@@ -12,7 +12,7 @@ internal static class MarkdownReport
     {
         var text = new StringBuilder();
         var measured = result.Measurements;
-        Line($"# {Code(Path.GetFileName(result.Request.Model))}: {Verdicts.Word(result.Verdict).ToLowerInvariant()}");
+        Line($"# {Code(result.Request.Title)}: {Verdicts.Word(result.Verdict).ToLowerInvariant()}");
         Line(Escape(Verdicts.Sentence(result)));
         Line("");
         Line("| | original | compressed | |");
@@ -58,7 +58,7 @@ internal static class MarkdownReport
         Section("Provenance");
         var p = result.Provenance;
         Line($"- model {Code(p.ModelSha256)}, compressed {Code(result.Compressed.Sha256)}");
-        Line($"- recipe {Code(p.RecipeName)} {Code(p.RecipeSha256)}, target {Escape(p.Target)}, seed {p.Seed}");
+        Line($"- {(p.RecipeName is { } recipe ? $"recipe {Code(recipe)} {Code(p.RecipeSha256 ?? "")}, target {Escape(p.Target)}, " : "")}seed {p.Seed}");
         Line($"- CompressOnBuild {Escape(p.ToolVersion)}, ONNX Runtime {Escape(p.OnnxRuntimeVersion)}");
         return text.ToString();
 

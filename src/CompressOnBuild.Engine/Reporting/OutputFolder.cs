@@ -10,7 +10,7 @@ internal static class OutputFolder
     public static void Prepare(CompressionRequest request)
     {
         var model = Path.Combine(request.Output, request.Name + ".onnx");
-        if (File.Exists(request.Model) && SamePlace(request.Model, model))
+        if (request.Candidate is null && File.Exists(request.Model) && SamePlace(request.Model, model))
             throw new CompressionException(Codes.OutputIsInput, $"the compressed model would replace the original '{model}'. Valid is another folder or another name. Choose one with --output or --name.", request.Model);
         OutputBatch.RemoveLeftovers(request.Output);
         OutputBatch.RemoveLeftovers(request.FailedOutput);

@@ -11,7 +11,7 @@ internal sealed class PathFreeText
     public PathFreeText(CompressionResult result)
     {
         var request = result.Request;
-        string?[] paths = [request.Model, request.Output, request.Recipe, request.CalibrationData, request.EvaluationData, request.Preprocessing, .. result.InputFolders, .. result.InputFiles.Select(f => f.Path)];
+        string?[] paths = [request.Model, request.Candidate, request.Output, request.Recipe, request.CalibrationData, request.EvaluationData, request.Preprocessing, .. result.InputFolders, .. result.InputFiles.Select(f => f.Path)];
         // Longest first, so that a folder's own name goes before its parent's.
         folders = [.. paths.Where(p => p is not null && Path.IsPathFullyQualified(p)).Select(p => Path.GetDirectoryName(p!))
             .Where(d => d is not null && Path.GetPathRoot(d) != d).Select(d => d! + Path.DirectorySeparatorChar)

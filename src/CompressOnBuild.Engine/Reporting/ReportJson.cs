@@ -21,6 +21,7 @@ internal static class ReportJson
         {
             json.WriteNumber("schemaVersion", SchemaVersion);
             json.WriteString("model", Path.GetFileName(result.Request.Model));
+            if (result.Request.Candidate is { } candidate) json.WriteString("candidate", Path.GetFileName(candidate));
             json.WriteString("verdict", Name(result.Verdict));
             Facts(json, "original", result.Original);
             Facts(json, "compressed", result.Compressed);
@@ -140,8 +141,8 @@ internal static class ReportJson
     {
         json.WriteStartObject("provenance");
         json.WriteString("modelSha256", provenance.ModelSha256);
-        json.WriteString("recipe", provenance.RecipeName);
-        json.WriteString("recipeSha256", provenance.RecipeSha256);
+        if (provenance.RecipeName is { } recipe) json.WriteString("recipe", recipe);
+        if (provenance.RecipeSha256 is { } recipeSha256) json.WriteString("recipeSha256", recipeSha256);
         if (provenance.CalibrationSha256 is { } calibration) json.WriteString("calibrationSha256", calibration);
         if (provenance.SelectionSha256 is { } selection) json.WriteString("selectionSha256", selection);
         if (provenance.GateSha256 is { } gate) json.WriteString("gateSha256", gate);

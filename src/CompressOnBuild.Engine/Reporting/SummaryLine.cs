@@ -15,7 +15,7 @@ public static class SummaryLine
         var (before, after) = (result.Original.ShippedBytes, result.Compressed.ShippedBytes);
         var parts = new List<string>
         {
-            $"{Path.GetFileName(result.Request.Model)} {Figures.Bytes(before)} -> {Figures.Bytes(after)} ({Figures.Share(after, before)})",
+            $"{Path.GetFileName(result.Request.Model)} {Figures.Bytes(before)} -> {(result.Request.Candidate is { } candidate ? Path.GetFileName(candidate) + " " : "")}{Figures.Bytes(after)} ({Figures.Share(after, before)})",
             Accuracy(result),
         };
         if (result.Measurements.Latency is { } latency) parts.Add(Figures.Speed(latency.SpeedupMedian));

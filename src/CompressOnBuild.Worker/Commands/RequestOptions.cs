@@ -11,12 +11,12 @@ namespace CompressOnBuild.Worker.Commands;
 internal sealed class RequestOptions
 {
     private readonly Option<string> name = Text("name", "Name of the compressed model and of its reports [default: the model's file name].");
-    private readonly Option<string> outputFolder = Text("output", "Folder for the model and its reports [default: compressed/<name>].");
+    private readonly Option<string> outputFolder = Text("output", "Folder for the model and its reports [default: compressed/<name>, of a comparison compared/<name>].");
     private readonly Option<string> recipe = Text("recipe", $"A preset ({string.Join(", ", Recipe.Presets)}) or the path of a recipe file [default: auto].");
     private readonly Option<string> goal = Text("goal", "What 'auto' minimises: size, speed or balanced [default: balanced].");
     private readonly Option<string> target = Text("target", "Where the model will run: cpu, cpu-vnni, cuda, directml, qnn, coreml or web [default: cpu].");
     private readonly Option<string> calibration = Text("calibration-data", "Samples to calibrate on: .npz, a folder of images, test_data_set_* folders.");
-    private readonly Option<string> evaluation = Text("evaluation-data", "Samples to measure on, with labels where there are some.");
+    private readonly Option<string> evaluation = Text("evaluation-data", "Samples to measure on, with labels where there are some.", "--data");
     private readonly Option<string> preprocessing = Text("preprocessing", "A preprocessor_config.json [default: beside the model or in the data folder].");
     private readonly Option<string> metric = Text("metric", "One or more metrics, separated by ';'; the first is the primary one.");
     private readonly Option<string> maxDrop = Text("max-accuracy-drop", "Largest allowed worsening of the primary metric, in its own unit [default: 0.01].");
@@ -31,17 +31,21 @@ internal sealed class RequestOptions
     /// <summary>In the order of the help.</summary>
     public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, strict];
 
-    /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used.</summary>
-    public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model)
+    /// <summary>Those that mean something where nothing is compressed.</summary>
+    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, target])];
+
+    /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used. With <paramref name="candidate"/> it asks for a comparison.</summary>
+    public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model, string? candidate = null)
     {
         var errors = new List<Diagnostic>();
         var read = new OptionValues(errors);
-        if (model.Length == 0)
+        if (model.Length == 0 || candidate?.Length == 0)
         {
             errors.Add(new Diagnostic(Severity.Error, Codes.ModelNotFound, "the model's path is empty. Give the path of an .onnx file."));
             model = "model.onnx"; // only so that the other options are read too
+            candidate = null;
         }
-        var chosenName = parsed.GetValue(name) ?? Path.GetFileNameWithoutExtension(model);
+        var chosenName = parsed.GetValue(name) ?? Path.GetFileNameWithoutExtension(candidate ?? model);
         read.Name(chosenName);
         var chosenRecipe = parsed.GetValue(recipe) ?? "auto";
         var metrics = (parsed.GetValue(metric) ?? "").Split([';', ',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
@@ -50,8 +54,9 @@ internal sealed class RequestOptions
         return (new CompressionRequest
         {
             Model = Path.GetFullPath(model),
+            Candidate = FullPath(candidate),
             Name = chosenName,
-            Output = Path.GetFullPath(parsed.GetValue(outputFolder) ?? Path.Combine("compressed", errors.Count == 0 ? chosenName : "")),
+            Output = Path.GetFullPath(parsed.GetValue(outputFolder) ?? Path.Combine(candidate is null ? "compressed" : "compared", errors.Count == 0 ? chosenName : "")),
             Recipe = Recipe.Presets.Contains(chosenRecipe) || !File.Exists(chosenRecipe) ? chosenRecipe : Path.GetFullPath(chosenRecipe),
             Goal = read.Choice(goal.Name, parsed.GetValue(goal), Goal.Balanced, ("size", Goal.Size), ("speed", Goal.Speed), ("balanced", Goal.Balanced)),
             Target = read.Choice(target.Name, parsed.GetValue(target), Target.Cpu, ("cpu", Target.Cpu), ("cpu-vnni", Target.CpuVnni), ("cuda", Target.Cuda),
@@ -71,7 +76,7 @@ internal sealed class RequestOptions
         }, errors);
     }
 
-    private static Option<string> Text(string name, string description) => new("--" + name) { Description = description, HelpName = name.Split('-')[^1] };
+    private static Option<string> Text(string name, string description, params string[] aliases) => new("--" + name, aliases) { Description = description, HelpName = name.Split('-')[^1] };
 
     private static string? FullPath(string? path) => string.IsNullOrEmpty(path) ? null : Path.GetFullPath(path);
 }

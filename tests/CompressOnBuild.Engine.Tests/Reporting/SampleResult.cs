@@ -37,6 +37,7 @@ internal static class SampleResult
             PeakMemoryBytes = 310_000_000, Seconds = 11.24, Processor = "Some CPU", InstructionSets = ["AVX2"], OnnxRuntime = "1.31.1",
             Candidates = [new CandidateResult("static", 3_712_345, 0.825, 0.003, 0.45, true), new CandidateResult("weights", 3_700_000, null, double.NaN, null, false)],
         },
+        Folder = folder,
         OutputModel = Path.Combine(folder, "mobilenetv2.onnx"),
         InputNames = ["input"], OutputNames = ["output", "tab\tand\nline\\"],
     };

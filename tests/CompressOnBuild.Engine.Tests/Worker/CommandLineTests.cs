@@ -31,7 +31,7 @@ public sealed class CommandLineTests
     {
         asked = request;
         log.Stage("calibrating\n##vso[x]");
-        var result = SampleResult.Create(request.Output) with { Request = request, OutputModel = Path.Combine(request.Output, request.Name + ".onnx") };
+        var result = SampleResult.Create(request.Output) with { Request = request, Folder = request.Output, OutputModel = Path.Combine(request.Output, request.Name + ".onnx") };
         log.Warning(result.Warnings[0]);
         ReportWriter.Write(result, request.Output);
         return result;
@@ -43,6 +43,17 @@ public sealed class CommandLineTests
         Assert.AreEqual(0, Run("compress", "models/mobile net.onnx", "--output", folder), error.ToString());
         Assert.AreEqual(new CompressionRequest { Model = Path.GetFullPath("models/mobile net.onnx"), Output = folder, Name = "mobile net" } with { Metrics = asked!.Metrics, Require = asked.Require }, asked);
         Assert.HasCount(0, asked.Metrics);
+    }
+
+    [TestMethod]
+    public void CompareTakesTwoModelsAndTheOptionsOfMeasuring()
+    {
+        Assert.AreEqual(0, Run("compare", "a.onnx", "b.onnx", "--data", "val", "--metric", "top1", "--max-accuracy-drop", "0.02", "--require", "top1>=0.8", "--output", folder, "--json"), error.ToString());
+        Assert.AreEqual((Path.GetFullPath("a.onnx"), Path.GetFullPath("b.onnx"), Path.GetFullPath("val"), 0.02, "b"), (asked!.Model, asked.Candidate, asked.EvaluationData, asked.MaxAccuracyDrop, asked.Name));
+        using var json = System.Text.Json.JsonDocument.Parse(output.ToString());
+        StringAssert.Contains(json.RootElement.GetProperty("summary").GetString(), "a.onnx 14.0 MB -> b.onnx 3.7 MB");
+        Assert.AreEqual(2, Run("compare", "a.onnx"), "one model is none to compare");
+        Assert.AreEqual(2, Run("compare", "a.onnx", "b.onnx", "--recipe", "int8"), "nothing is compressed");
     }
 
     [TestMethod]

@@ -1,0 +1,192 @@
+using System.Diagnostics;
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Evaluation;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Reporting;
+using CompressOnBuild.Runtime;
+
+namespace CompressOnBuild;
+
+/// <summary>The model that is held against the original, and what is known of how it came to be.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Bytes">Its bytes as the runtime gets them.</param>
+/// <param name="Facts">Its facts.</param>
+internal sealed record CandidateModel(Model Model, byte[] Bytes, ModelFacts Facts)
+{
+    public required IReadOnlyList<WeightFacts> Weights { get; init; }
+    public IReadOnlyList<SkippedWeight> Skipped { get; init; } = [];
+    public IReadOnlyList<CandidateResult> Tried { get; init; } = [];
+    /// <summary>Null: it was not made here.</summary>
+    public (string Name, string Sha256)? Recipe { get; init; }
+    /// <summary>Multiply-accumulates of one run of the original; 0: not known.</summary>
+    public long MultiplyAdds { get; init; }
+    /// <summary>A model that did not get smaller is an error.</summary>
+    public bool IsSmallerExpected { get; init; }
+}
+
+/// <summary>
+/// What a run on two models does wherever the second one comes from: loads the original and its data, and then checks, measures, judges and
+/// writes. <see cref="Compressor"/> makes the second model in between, <see cref="ModelComparison"/> reads it.
+/// </summary>
+internal sealed class PairedRun(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
+{
+    private readonly long started = Stopwatch.GetTimestamp();
+    private readonly List<Diagnostic> warnings = [];
+    private readonly List<InputFile> inputFiles = [];
+    private InputFile[] originalFiles = [];
+    private byte[] originalBytes = [];
+    private Watchdog watchdog = null!;
+
+    /// <summary>Samples run at once.</summary>
+    public int Threads { get; } = request.Threads > 0 ? request.Threads : Environment.ProcessorCount;
+    /// <summary>What was done, in the reader's words.</summary>
+    public List<string> Steps { get; } = [];
+    public Model Original { get; private set; } = null!;
+    /// <summary>Bounds of every call into the runtime.</summary>
+    public Watchdog Watchdog => watchdog;
+
+    /// <summary>Reads the original and hashes what was read; from here on the runtime is watched.</summary>
+    public void Load()
+    {
+        log.Stage("loading");
+        var (model, files, bytes) = Read(request.Model);
+        (Original, originalFiles, originalBytes) = (model, files, bytes);
+        watchdog = new Watchdog(request.RunTimeout ?? TimeSpan.FromMinutes(30), Watchdog.MemoryFor(originalFiles.Sum(f => f.Size)), request.Model, Compressor.OnBreach);
+    }
+
+    /// <summary>The bytes of the original's file, once: they are let go.</summary>
+    public byte[] TakeOriginalBytes() => Interlocked.Exchange(ref originalBytes, []);
+
+    /// <summary>Reads a model; its files become inputs of the run.</summary>
+    public (Model Model, InputFile[] Files, byte[] Bytes) Read(string path)
+    {
+        var file = InputFile.Of(path, OnnxReader.ReadFile, out var bytes);
+        var model = OnnxReader.Read(bytes, path);
+        InputFile[] files = [file, .. model.ExternalFiles.Select(InputFile.Of)];
+        inputFiles.AddRange(files);
+        return (model, files, bytes);
+    }
+
+    /// <summary>A file whose change makes the result stale.</summary>
+    public void NoteInput(string path) => inputFiles.Add(InputFile.Of(path));
+
+    /// <summary>Opens the data of the request, null when it names none, and says what is missing or doubtful about it.</summary>
+    public EvaluationData? OpenData(Session session)
+    {
+        var data = EvaluationData.Open(request, Original, session);
+        if (data is null) Warn(new Diagnostic(Severity.Warning, Codes.NoData, request.Candidate is null
+            ? "there is neither EvaluationData nor CalibrationData: only data-free techniques are used and nothing is measured. Give EvaluationData, labelled where possible."
+            : "there is no data: nothing is measured. Give --evaluation-data, labelled where possible.", request.Model));
+        foreach (var warning in data?.Warnings ?? []) Warn(warning);
+        inputFiles.AddRange(Hash(data?.Files ?? []));
+        return data;
+    }
+
+    /// <summary>Measures against the original; null without data.</summary>
+    public Evaluator? Evaluator(Session session, EvaluationData? data) =>
+        data is null ? null : new Evaluator(session, data.Metrics, data.Output, !data.IsOutputNamed, request.Seed, Threads);
+
+    /// <summary>From the second model to the verdict and the reports.</summary>
+    /// <exception cref="GateException">The gate said no; the reports are written.</exception>
+    public CompressionResult Finish(CandidateModel candidate, Session session, EvaluationData? data, Evaluator? evaluator)
+    {
+        using var compressed = new Session(candidate.Bytes, Settings("compressed"));
+        Check(candidate.Model, data);
+        var measurements = Measure(compressed, candidate.Model, evaluator, data);
+        var before = ResultFacts.Read(Original, originalFiles, candidate.MultiplyAdds);
+        var gate = Gate.Judge(request, new GateInput(measurements.Metrics, before, candidate.Facts, measurements.Latency, candidate.IsSmallerExpected));
+        foreach (var warning in gate.Warnings) Warn(warning);
+
+        var folder = gate.Errors.Count == 0 ? request.Output : request.FailedOutput;
+        var result = new CompressionResult
+        {
+            Request = request,
+            Verdict = gate.Verdict,
+            Original = before,
+            Compressed = candidate.Facts,
+            Weights = candidate.Weights,
+            Skipped = candidate.Skipped,
+            Steps = Steps,
+            Warnings = warnings,
+            Provenance = new Provenance(before.Sha256, candidate.Recipe?.Name, candidate.Recipe?.Sha256, data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256,
+                Compressor.ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant()),
+            Measurements = measurements with
+            {
+                PeakMemoryBytes = ProcessMemory.PeakWorkingSet(),
+                Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds,
+                Processor = Processor.Name,
+                InstructionSets = Processor.InstructionSets,
+                OnnxRuntime = Session.RuntimeVersion,
+                Candidates = candidate.Tried,
+            },
+            Folder = folder,
+            OutputModel = request.Candidate ?? Path.Combine(folder, request.Name + ".onnx"),
+            InputNames = [.. session.Inputs.Select(p => p.Name)],
+            OutputNames = [.. session.Outputs.Select(p => p.Name)],
+            InputFiles = inputFiles,
+            AbsentFiles = data is null ? [] : [.. data.Absent],
+            InputFolders = data is null ? [] : [.. data.Folders],
+        };
+        Write(result, candidate.Bytes);
+        if (gate.Errors.Count > 0) throw new GateException(gate.Errors, result);
+        if (request.Candidate is null) OutputFolder.RemoveFailed(request);
+        return result;
+    }
+
+    /// <summary>How a session on a model in the role <paramref name="role"/> runs.</summary>
+    public SessionSettings Settings(string role) => new(role, request.Model, Watchdog: watchdog);
+
+    /// <summary>Inputs of the calibration split: what may be looked at before the verdict.</summary>
+    public static IEnumerable<IReadOnlyDictionary<string, Tensor>> Samples(EvaluationData data) => data.Splits.Calibration.Read().Select(s => s.Inputs);
+
+    /// <summary>Tells the log and the reports.</summary>
+    public void Warn(Diagnostic warning)
+    {
+        warnings.Add(warning);
+        log.Warning(warning);
+    }
+
+    /// <summary>The runtime must compute the same with and without its optimizations.</summary>
+    private void Check(Model compressed, EvaluationData? data)
+    {
+        if (data is null) return;
+        log.Stage("checking");
+        SelfCheck.Run(compressed, Original, Samples(data), watchdog, cancel);
+    }
+
+    private Measurements Measure(Session candidate, Model compressed, Evaluator? evaluator, EvaluationData? data)
+    {
+        if (evaluator is null || data is null) return new Measurements();
+        log.Stage("measuring on the gate split");
+        var count = data.Splits.Gate.Count;
+        var changes = new SampleChanges(data.Decoding, decides: data.Metrics.Any(m => m.NeedsLabels || m.Name == "agreement"));
+        var comparison = evaluator.CompareOnce(candidate, data.Splits.Gate, changes, f => log.Progress(f, $"{count} samples"), cancel);
+        log.Stage("timing");
+        var latency = LatencyMeter.Measure(Original, compressed, Samples(data), watchdog, cancel);
+        var metrics = comparison.Metrics.Select((c, i) =>
+        {
+            double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;
+            var metric = new MetricResult(data.Metrics[i].Name, c.Original, c.Compressed, c.Drop, limit, c.Samples, data.Splits.Independent ? c.Confidence : null, true); // no interval makes up for samples that were seen
+            var required = request.Require.Where(r => r.Metric == metric.Name).All(r => r.AtLeast ? metric.Compressed >= r.Value : metric.Compressed <= r.Value);
+            return metric with { Passed = required && (limit is null || Gate.JudgeDrop(metric, limit.Value) == Verdict.Pass) };
+        });
+        return new Measurements { Metrics = [.. metrics, .. comparison.OtherOutputs.Select(o => o.ToMetric(judged: !data.IsOutputNamed))], Latency = latency, Changes = changes.Result(data.Splits.Gate.Dataset.ClassNames, i => request.ReportImages ? data.Splits.Gate.Dataset.Thumbnail(data.Splits.Gate.Indices[i]) : null) };
+    }
+
+    /// <summary>Leaves the model (if it was made here) and the reports, all or none.</summary>
+    private void Write(CompressionResult result, byte[] bytes)
+    {
+        using var batch = new OutputBatch();
+        if (request.Candidate is null) batch.Add(result.OutputModel, stream => stream.Write(bytes));
+        ReportWriter.Add(batch, result, result.Folder);
+        batch.Commit();
+    }
+
+    private InputFile[] Hash(IEnumerable<string> files)
+    {
+        var paths = files.ToArray();
+        var result = new InputFile[paths.Length];
+        Parallel.For(0, paths.Length, new ParallelOptions { MaxDegreeOfParallelism = Threads, CancellationToken = cancel }, i => result[i] = InputFile.Of(paths[i]));
+        return result;
+    }
+}
