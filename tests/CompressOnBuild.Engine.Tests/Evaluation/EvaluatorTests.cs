@@ -46,7 +46,7 @@ public class EvaluatorTests
             return [outcome.Output.ToFloats()[0]];
         }
 
-        public double Value(ReadOnlySpan<double[]> contributions) => contributions[0][0];
+        public WeightedValue Over(IReadOnlyList<double[]> contributions) => _ => contributions[0][0];
     }
 
     private sealed class Counting(int count) : IDataset

@@ -29,5 +29,5 @@ internal sealed class Agreement(Decoding decoding) : IMetric
         return decision != -1 && decision == Scores.Class(outcome.Output, decoding, Name) ? 1 : 0;
     }
 
-    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
+    public WeightedValue Over(IReadOnlyList<double[]> contributions) => Mean.Of(contributions);
 }

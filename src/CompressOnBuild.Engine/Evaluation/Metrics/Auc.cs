@@ -3,8 +3,8 @@ using CompressOnBuild.Diagnostics;
 namespace CompressOnBuild.Evaluation.Metrics;
 
 /// <summary>
-/// Area under the ROC curve by ranks (Mann-Whitney; Hanley and McNeil 1982), ties at mean rank: (R+ - p (p + 1) / 2) / (p n) with p positive
-/// and n other samples and R+ the sum of the positives' ranks. A single score is ranked itself; of several, the one of
+/// Area under the ROC curve (Mann-Whitney; Hanley and McNeil 1982): the share of pairs of a positive and another sample in which the positive
+/// has the higher score, ties being worth half. A single score is ranked itself; of several, the one of
 /// <see cref="Decoding.PositiveClass"/>. Positive = the label is that class. NaN where one kind of sample is missing.
 /// </summary>
 internal sealed class Auc(Decoding decoding) : IMetric
@@ -26,25 +26,27 @@ internal sealed class Auc(Decoding decoding) : IMetric
         return [double.IsNaN(score) ? positive ? double.NegativeInfinity : double.PositiveInfinity : score, positive ? 1 : 0];
     }
 
-    public double Value(ReadOnlySpan<double[]> contributions)
+    public WeightedValue Over(IReadOnlyList<double[]> contributions)
     {
-        var count = contributions.Length;
-        var scores = new double[count];
-        var positives = new double[count];
-        double p = 0, rankSum = 0;
-        for (var i = 0; i < count; i++)
+        var order = Enumerable.Range(0, contributions.Count).OrderBy(i => contributions[i][0]).ToArray();
+        return weights =>
         {
-            (scores[i], positives[i]) = (contributions[i][0], contributions[i][1]);
-            p += positives[i];
-        }
-        if (p == 0 || p == count) return double.NaN;
-        Array.Sort(scores, positives);
-        for (int from = 0, to; from < count; from = to)
-        {
-            double tied = 0;
-            for (to = from; to < count && scores[to] == scores[from]; to++) tied += positives[to];
-            rankSum += tied * ((from + 1 + to) / 2.0);
-        }
-        return (rankSum - p * (p + 1) / 2) / (p * (count - p));
+            double positives = 0, negatives = 0, won = 0;
+            for (int from = 0, to; from < order.Length; from = to)
+            {
+                double tiedPositives = 0, tiedNegatives = 0;
+                for (to = from; to < order.Length && contributions[order[to]][0] == contributions[order[from]][0]; to++)
+                {
+                    var (weight, isPositive) = (weights[order[to]], contributions[order[to]][1] == 1);
+                    if (isPositive) tiedPositives += weight;
+                    else tiedNegatives += weight;
+                }
+                // Against every negative below; ties are worth half.
+                won += tiedPositives * (negatives + tiedNegatives / 2);
+                positives += tiedPositives;
+                negatives += tiedNegatives;
+            }
+            return won / (positives * negatives);
+        };
     }
 }

@@ -20,14 +20,8 @@ internal sealed class Cer(Decoding decoding) : IMetric
         return [EditDistance.Of<long>(truth, decoded), truth.Length];
     }
 
-    public double Value(ReadOnlySpan<double[]> contributions)
-    {
-        double distance = 0, length = 0;
-        foreach (var c in contributions)
-        {
-            distance += c[0];
-            length += c[1];
-        }
-        return length > 0 ? distance / length : distance == 0 ? 0 : 1;
-    }
+    public WeightedValue Over(IReadOnlyList<double[]> contributions) =>
+        Mean.OfSums(contributions, (distance, length) => length > 0 ? distance / length : distance == 0 ? 0 : 1);
+
+    public (double[] Right, double[] Wrong)? Extremes(double[] contribution) => ([0, contribution[1]], [contribution[1], contribution[1]]);
 }

@@ -37,7 +37,7 @@ internal sealed class Cosine : IMetric
             : Math.Clamp(dot / (aa == bb ? aa : Math.Sqrt(aa) * Math.Sqrt(bb)), -1, 1);
     }
 
-    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
+    public WeightedValue Over(IReadOnlyList<double[]> contributions) => Mean.Of(contributions);
 }
 
 /// <summary>The outputs of both models on one sample.</summary>

@@ -17,5 +17,5 @@ internal sealed class Exact(Decoding decoding) : IMetric
         return [truth.AsSpan().SequenceEqual(decoded) ? 1 : 0];
     }
 
-    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
+    public WeightedValue Over(IReadOnlyList<double[]> contributions) => Mean.Of(contributions);
 }

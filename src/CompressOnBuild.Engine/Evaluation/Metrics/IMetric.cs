@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation.Datasets;
 using CompressOnBuild.Onnx;
@@ -14,8 +13,14 @@ internal readonly record struct Outcome(string SampleId, Label? Label, Tensor Ou
 }
 
 /// <summary>
-/// A metric: one sample gives some numbers (its contribution, of any length), any set of contributions gives the value. That makes every
-/// metric comparable sample by sample (<see cref="PairedComparison"/>). Metrics hold no state.
+/// The value of a metric over some samples as a function of their weights: one of 0 or more for each, not all 0. All 1: the plain value; a weight
+/// of 2 counts a sample twice. Finite, or NaN where the value is not defined.
+/// </summary>
+internal delegate double WeightedValue(ReadOnlySpan<double> weights);
+
+/// <summary>
+/// A metric: one sample gives some numbers (its contribution, of any length), any set of weighted contributions gives the value. That makes
+/// every metric comparable sample by sample (<see cref="PairedComparison"/>). Metrics hold no state.
 /// </summary>
 internal interface IMetric
 {
@@ -35,8 +40,15 @@ internal interface IMetric
     /// <exception cref="CompressionException">The label or output is none that this metric can judge.</exception>
     double[] Contribute(in Outcome outcome);
 
-    /// <summary>The value over the contributions of some samples (at least one; one sample may be there several times); finite, or NaN where it is not defined.</summary>
-    double Value(ReadOnlySpan<double[]> contributions);
+    /// <summary>The value over the contributions of some samples, at least one. What does not depend on the weights (an order by score) is done once, here.</summary>
+    WeightedValue Over(IReadOnlyList<double[]> contributions);
+
+    /// <summary>
+    /// The contributions that the sample of <paramref name="contribution"/> would give if it were answered perfectly and not at all, where
+    /// a sample is one decision; null where outputs change by degrees. Few samples may all have been spared by chance: an interval allows
+    /// for one more that was not.
+    /// </summary>
+    (double[] Right, double[] Wrong)? Extremes(double[] contribution) => null;
 }
 
 /// <summary>The contributions of one model's samples, in the order they were added.</summary>
@@ -50,23 +62,17 @@ internal sealed class MetricSeries(IMetric metric)
 
     public void Add(in Outcome outcome) => contributions.Add(Metric.Contribute(outcome));
 
+    /// <summary>The contributions, in the order of the samples.</summary>
+    public IReadOnlyList<double[]> Contributions => contributions;
+
     /// <summary>The value over all samples.</summary>
     /// <exception cref="CompressionException">The metric is not defined on these samples.</exception>
     public double Value()
     {
-        var value = Metric.Value(CollectionsMarshal.AsSpan(contributions));
+        var weights = new double[Count];
+        Array.Fill(weights, 1);
+        var value = Metric.Over(contributions)(weights);
         return double.IsFinite(value) ? value : throw new CompressionException(Codes.MetricDoesNotFit,
             $"the metric '{Metric.Name}' is not defined on these {Count} samples: it needs {Metric.Needs}. Correct the data or evaluation.json, add samples, or use another metric.");
     }
-
-    /// <summary>The value over the samples at <paramref name="indices"/> (repetitions count); NaN where it is not defined.</summary>
-    public double Value(ReadOnlySpan<int> indices)
-    {
-        var chosen = new double[indices.Length][];
-        for (var i = 0; i < chosen.Length; i++) chosen[i] = contributions[indices[i]];
-        return Metric.Value(chosen);
-    }
-
-    /// <summary>The contribution of the sample that was added as number <paramref name="index"/>.</summary>
-    public ReadOnlySpan<double> Contribution(int index) => contributions[index];
 }

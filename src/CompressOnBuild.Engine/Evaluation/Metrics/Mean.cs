@@ -1,13 +1,29 @@
 namespace CompressOnBuild.Evaluation.Metrics;
 
-/// <summary>The mean in a fixed order of addition.</summary>
+/// <summary>Weighted means in a fixed order of addition.</summary>
 internal static class Mean
 {
-    /// <summary>Of the first number of each contribution.</summary>
-    public static double Of(ReadOnlySpan<double[]> contributions)
+    /// <summary>The mean of the contributions' first numbers.</summary>
+    public static WeightedValue Of(IReadOnlyList<double[]> contributions) => weights =>
     {
-        double sum = 0;
-        foreach (var c in contributions) sum += c[0];
-        return sum / contributions.Length;
-    }
+        double sum = 0, total = 0;
+        for (var i = 0; i < weights.Length; i++)
+        {
+            sum += weights[i] * contributions[i][0];
+            total += weights[i];
+        }
+        return sum / total;
+    };
+
+    /// <summary>The sums of the contributions' first two numbers, as what <paramref name="value"/> makes of them.</summary>
+    public static WeightedValue OfSums(IReadOnlyList<double[]> contributions, Func<double, double, double> value) => weights =>
+    {
+        double first = 0, second = 0;
+        for (var i = 0; i < weights.Length; i++)
+        {
+            first += weights[i] * contributions[i][0];
+            second += weights[i] * contributions[i][1];
+        }
+        return value(first, second);
+    };
 }

@@ -28,16 +28,10 @@ internal sealed class Sqnr : IMetric
         return [signal, ReferenceEquals(a, b) ? 0 : noise];
     }
 
-    public double Value(ReadOnlySpan<double[]> contributions)
+    public WeightedValue Over(IReadOnlyList<double[]> contributions) => Mean.OfSums(contributions, (signal, noise) =>
     {
-        double signal = 0, noise = 0;
-        foreach (var c in contributions)
-        {
-            signal += c[0];
-            noise += c[1];
-        }
         if (noise == 0) return Bound;
         var ratio = 10 * Math.Log10(signal / noise);
         return double.IsNaN(ratio) ? -Bound : Math.Clamp(ratio, -Bound, Bound);
-    }
+    });
 }

@@ -19,5 +19,5 @@ internal sealed class Top1(Decoding decoding) : IMetric
         return [Scores.Class(outcome.Output, decoding, Name) == label ? 1 : 0];
     }
 
-    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
+    public WeightedValue Over(IReadOnlyList<double[]> contributions) => Mean.Of(contributions);
 }

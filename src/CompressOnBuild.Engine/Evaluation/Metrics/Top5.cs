@@ -19,7 +19,7 @@ internal sealed class Top5 : IMetric
         return [Scores.ArgMax(scores) >= 0 && label < scores.Length && Rank(scores, (int)label) < 5 ? 1 : 0];
     }
 
-    public double Value(ReadOnlySpan<double[]> contributions) => Mean.Of(contributions);
+    public WeightedValue Over(IReadOnlyList<double[]> contributions) => Mean.Of(contributions);
 
     /// <summary>Number of scores that come before <paramref name="label"/>'s.</summary>
     private static int Rank(float[] scores, int label)
