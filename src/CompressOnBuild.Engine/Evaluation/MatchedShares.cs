@@ -12,7 +12,7 @@ namespace CompressOnBuild.Evaluation;
 /// 1. upper: θ ~ Beta(b + 1, c); ψ ~ Beta(m + 1, n - m) where 2θ - 1 &gt; 0, Beta(m, n - m + 1) where it is not.
 /// 2. lower: the upper one of c and b, with the other sign.</para>
 /// <para>With no change to the better it is Clopper and Pearson's, so never narrower than chance allows however few samples change: where none
-/// does, the upper bound is 1 - 0.025^(1/n), 1 % at 367 samples. Wald's interval and its adjustments (Agresti and Min 2005) are far too narrow there:
+/// does, the upper bound is 1 - 0.025^(1/n), 1 % at 368 samples. Wald's interval and its adjustments (Agresti and Min 2005) are far too narrow there:
 /// at n = 200 and no change they exclude a drop of 1 %, which leaves no trace in one of seven such data sets.</para>
 /// Departure: the integral over θ is a sum over <see cref="Cells"/> cells of equal width, each with its exact probability.
 /// </summary>
