@@ -106,9 +106,9 @@ public static class Codes
     public const string InputMismatch = "COB1108";
     /// <summary>The arrays have different numbers of samples.</summary>
     public const string SampleCountsDiffer = "COB1109";
-    /// <summary>The .npz file is damaged.</summary>
+    /// <summary>An array is damaged.</summary>
     public const string NpzDamaged = "COB1110";
-    /// <summary>The .npz file holds pickled objects.</summary>
+    /// <summary>An array holds pickled objects.</summary>
     public const string NpzPickled = "COB1111";
     /// <summary>The type of an array is not supported.</summary>
     public const string NpzTypeUnsupported = "COB1112";

@@ -24,7 +24,7 @@ internal sealed class ImageDataset : IDataset
         input = InputCheck.Single(context, constants, "pictures", Path);
         preprocessingPath = PreprocessingPath(context);
         preprocessing = Preprocessing.Load(preprocessingPath);
-        Warnings = [.. folder.Warnings, .. preprocessing.Warnings];
+        Warnings = folder.Warnings;
     }
 
     public string Path => folder.Path;

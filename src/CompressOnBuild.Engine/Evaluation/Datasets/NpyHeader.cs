@@ -79,7 +79,7 @@ internal sealed partial record NpyHeader(ElementType ElementType, int ElementByt
     }
 
     public static CompressionException Damaged(string array, string what, string file) =>
-        new(Codes.NpzDamaged, $"the array '{array}' {what}. An .npz file is what numpy.savez writes. Save or download it again.", file);
+        new(Codes.NpzDamaged, $"the array '{array}' {what}. An array is what numpy.save and numpy.savez write. Save or download it again.", file);
 
     // 0x93 is no character of UTF-8, so no u8 literal can spell the magic.
     private static bool IsMagic(ReadOnlySpan<byte> start) => start[0] == 0x93 && start[1..6].SequenceEqual("NUMPY"u8);

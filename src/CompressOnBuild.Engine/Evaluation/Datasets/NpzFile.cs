@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Compression;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
@@ -8,13 +7,10 @@ namespace CompressOnBuild.Evaluation.Datasets;
 
 /// <summary>
 /// The arrays of an .npz file (a ZIP archive of .npy files). Stored entries (numpy.savez) are read from disk row by row; deflated ones
-/// (numpy.savez_compressed) and column-major ones are held in memory, bounded by <see cref="LargestInMemory"/> for the whole file.
+/// (numpy.savez_compressed) and column-major ones are held in memory, bounded by <see cref="NpyArray.LargestInMemory"/> for the whole file.
 /// </summary>
-internal sealed class NpzFile : IDisposable
+internal sealed class NpzFile : IArrayStore
 {
-    /// <summary>Bytes that the inflated arrays of one file may take together.</summary>
-    public const long LargestInMemory = int.MaxValue - 64;
-
     private readonly FileStream stream;
     private readonly ZipArchive archive;
     private readonly Dictionary<string, ZipArchiveEntry> entries = new(StringComparer.Ordinal);
@@ -48,15 +44,17 @@ internal sealed class NpzFile : IDisposable
     }
 
     public string Path { get; }
+    public IReadOnlyList<string> Files => [Path];
+    public IReadOnlyList<string> Folders => [];
+    public IReadOnlyList<string> Absent => [];
 
-    /// <summary>Names of the arrays, in ordinal order.</summary>
     public IReadOnlyList<string> Names => [.. entries.Keys.Order(StringComparer.Ordinal)];
 
     public bool Contains(string name) => entries.ContainsKey(name);
 
-    /// <summary>Opens an array: checks its header against the bytes that are there, and reads the data if it cannot stay on disk.</summary>
-    /// <exception cref="CompressionException">Damaged, pickled, of an unsupported type, or too large.</exception>
-    public NpzArray Open(string name)
+    public string FileOf(string name) => Path;
+
+    public NpyArray Open(string name)
     {
         var entry = entries[name];
         try
@@ -65,11 +63,10 @@ internal sealed class NpzFile : IDisposable
             using var counted = new CountingStream(data);
             var header = NpyHeader.Read(counted, name, Path);
             var declared = entry.Length - counted.Count;
-            if (header.DataBytes != declared)
-                throw NpyHeader.Damaged(name, $"of shape ({string.Join(", ", header.Shape)}) needs {header.DataBytes} bytes but {Math.Max(declared, 0)} are stored", Path);
+            if (header.DataBytes != declared) throw NpyArray.OtherLength(name, header, declared, Path);
             var offset = StoredAt(entry, header);
-            if (offset is { } at && !header.FortranOrder) return new NpzArray(name, header, stream.SafeFileHandle, at, null);
-            return new NpzArray(name, header, null, 0, Load(counted, header, name));
+            if (offset is { } at && !header.FortranOrder) return NpyArray.OnDisk(name, header, stream.SafeFileHandle, at);
+            return NpyArray.InMemory(name, header, counted, Path, ref inMemory);
         }
         catch (InvalidDataException e)
         {
@@ -103,42 +100,6 @@ internal sealed class NpzFile : IDisposable
         catch (CompressionException) { return null; }
     }
 
-    private byte[] Load(Stream data, NpyHeader header, string name)
-    {
-        inMemory += header.DataBytes;
-        if (inMemory > LargestInMemory)
-            throw new CompressionException(Codes.DataTooLarge, $"the compressed arrays need {inMemory} bytes of memory up to '{name}'; at most {LargestInMemory} are valid. Save the file with numpy.savez, which is read from disk piece by piece, or split it.", Path);
-        var bytes = GC.AllocateUninitializedArray<byte>((int)header.DataBytes);
-        // The directory's length is a claim: the data must end where it says, neither earlier nor later.
-        if (data.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length || data.ReadByte() >= 0)
-            throw NpyHeader.Damaged(name, $"does not unpack to the {bytes.Length} bytes that its header declares", Path);
-        return header.FortranOrder ? Transposed(bytes, header) : bytes;
-    }
-
-    /// <summary>Column-major (first index fastest) to row-major.</summary>
-    private static byte[] Transposed(byte[] source, NpyHeader header)
-    {
-        var size = header.ElementBytes;
-        var shape = header.Shape;
-        var result = GC.AllocateUninitializedArray<byte>(source.Length);
-        var index = new long[shape.Length];
-        var strides = new long[shape.Length];
-        for (var d = 0; d < shape.Length; d++) strides[d] = d == 0 ? size : strides[d - 1] * shape[d - 1];
-        long from = 0;
-        for (var to = 0; to < result.Length; to += size)
-        {
-            source.AsSpan((int)from, size).CopyTo(result.AsSpan(to));
-            for (var d = shape.Length - 1; d >= 0; d--)
-            {
-                from += strides[d];
-                if (++index[d] < shape[d]) break;
-                from -= strides[d] * shape[d];
-                index[d] = 0;
-            }
-        }
-        return result;
-    }
-
     public void Dispose()
     {
         archive.Dispose();
@@ -160,34 +121,5 @@ internal sealed class NpzFile : IDisposable
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
         public override void SetLength(long value) => throw new NotSupportedException();
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-    }
-}
-
-/// <summary>One array, row-major, on disk or in memory. A row is a[i].</summary>
-internal sealed class NpzArray(string name, NpyHeader header, SafeFileHandle? file, long offset, byte[]? data)
-{
-    public string Name { get; } = name;
-    public ElementType ElementType => header.ElementType;
-    public ReadOnlySpan<long> Shape => header.Shape;
-    public int Rank => header.Shape.Length;
-    /// <summary>Number of rows: the first dimension.</summary>
-    public long Rows => header.Shape[0];
-    public long RowBytes => header.Shape[0] == 0 ? 0 : header.DataBytes / header.Shape[0];
-    public int ElementBytes => header.ElementBytes;
-
-    /// <summary>The bytes of a[<paramref name="row"/>].</summary>
-    public ReadOnlyMemory<byte> Row(int row)
-    {
-        var bytes = checked((int)RowBytes);
-        if (data is not null) return data.AsMemory(row * bytes, bytes);
-        var result = GC.AllocateUninitializedArray<byte>(bytes);
-        var read = 0;
-        while (read < bytes)
-        {
-            var n = RandomAccess.Read(file!, result.AsSpan(read), offset + (long)row * bytes + read);
-            if (n == 0) throw new EndOfStreamException($"The array '{Name}' ended while it was read.");
-            read += n;
-        }
-        return result;
     }
 }

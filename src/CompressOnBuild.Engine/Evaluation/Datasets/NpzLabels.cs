@@ -17,13 +17,13 @@ internal sealed class NpzLabels
     private const long LargestArray = 1L << 30;
     private const string Valid = "Valid are whole numbers of shape [n] (classes), [n, length] padded with -1 (sequences) or [n, height, width] (masks), floats of shape [n] or [n, k] (values), strings of shape [n] (texts), and with \"labelKind\": \"boxes\" in evaluation.json numbers of shape [n, most, 5] (class, x1, y1, x2, y2; class -1 is padding)";
 
-    private readonly NpzArray array;
+    private readonly NpyArray array;
     private readonly Decoding decoding;
     private readonly string file;
     // Masks are as large as pictures: those are read when they are asked for.
     private readonly Label[]? read;
 
-    public NpzLabels(NpzArray array, EvaluationConfiguration configuration, string file)
+    public NpzLabels(NpyArray array, EvaluationConfiguration configuration, string file)
     {
         (this.array, decoding, this.file) = (array, configuration.Decoding, file);
         var natural = Natural();

@@ -14,15 +14,18 @@ internal static class ImagePipeline
         if (steps.Channels == ChannelOrder.L) picture = ImageDecoder.Grey(picture);
         if (steps.Resize is { } size)
         {
-            var (width, height) = Target(picture, size);
-            if (Math.Max(width, height) > 65536 || (long)width * height > ImageDecoder.LargestPicture)
-                throw new CompressionException(Codes.DataTooLarge, $"the picture of {picture.Width} x {picture.Height} pixels would be resized to {width} x {height}; at most {ImageDecoder.LargestPicture} pixels are valid. Crop it.", file);
+            var (width, height) = size.Of(picture.Width, picture.Height);
+            if (Math.Min(width, height) < 1 || Math.Max(width, height) > 65536 || (long)width * height > ImageDecoder.LargestPicture)
+                throw new CompressionException(Codes.DataTooLarge, $"the picture of {picture.Width} x {picture.Height} pixels would be resized to {width} x {height}; 1 to {ImageDecoder.LargestPicture} pixels are valid. Crop it.", file);
             picture = PillowResize.Resize(picture, width, height, steps.Resample);
         }
         if (steps.Crop is { } crop) picture = CenterCrop(picture, crop.Height, crop.Width);
-        var padded = (picture.Width + steps.PadWidthTo - 1) / steps.PadWidthTo * steps.PadWidthTo;
-        long[] shape = steps.ChannelsLast ? [1, picture.Height, padded, picture.Channels] : [1, picture.Channels, picture.Height, padded];
-        var values = Values(picture, steps, padded);
+        var paddedWidth = Math.Max((picture.Width + steps.PadWidthTo - 1) / steps.PadWidthTo * steps.PadWidthTo, steps.PadTo?.Width ?? 0);
+        var paddedHeight = Math.Max(picture.Height, steps.PadTo?.Height ?? 0);
+        if ((long)paddedWidth * paddedHeight > ImageDecoder.LargestPicture)
+            throw new CompressionException(Codes.DataTooLarge, $"the picture would be padded to {paddedWidth} x {paddedHeight}; at most {ImageDecoder.LargestPicture} pixels are valid. Correct the padding.", file);
+        long[] shape = steps.ChannelsLast ? [1, paddedHeight, paddedWidth, picture.Channels] : [1, picture.Channels, paddedHeight, paddedWidth];
+        var values = Values(picture, steps, paddedWidth, paddedHeight);
         var tensor = input.ElementType switch
         {
             ElementType.Float => Tensor.Create(values, shape),
@@ -32,13 +35,6 @@ internal static class ImagePipeline
         };
         InputCheck.Check(input, tensor, "the picture after preprocessing", file);
         return tensor;
-    }
-
-    private static (int Width, int Height) Target(Picture picture, Preprocessing.Size size)
-    {
-        if (size.ShortestEdge is not { } edge) return (size.Width, size.Height);
-        // The longer side is truncated, not rounded.
-        return picture.Width <= picture.Height ? (edge, (int)((long)edge * picture.Height / picture.Width)) : ((int)((long)edge * picture.Width / picture.Height), edge);
     }
 
     /// <summary>The middle, as transformers' center_crop: what is smaller than the crop is padded with 0, an odd pixel going to the top and left.</summary>
@@ -59,11 +55,11 @@ internal static class ImagePipeline
         static int Offset(int from, int to) => from >= to ? (from - to) / 2 : -((to - from + 1) / 2);
     }
 
-    private static float[] Values(Picture picture, Preprocessing steps, int padded)
+    private static float[] Values(Picture picture, Preprocessing steps, int paddedWidth, int paddedHeight)
     {
         int channels = picture.Channels, width = picture.Width;
-        var result = new float[picture.Height * padded * channels];
-        if (padded > width) Array.Fill(result, steps.PadValue);
+        var result = new float[paddedHeight * paddedWidth * channels];
+        if (paddedWidth > width || paddedHeight > picture.Height) Array.Fill(result, steps.PadValue);
         for (var c = 0; c < channels; c++)
         {
             var table = Table(steps, c);
@@ -71,7 +67,7 @@ internal static class ImagePipeline
             for (var y = 0; y < picture.Height; y++)
                 for (var x = 0; x < width; x++)
                 {
-                    var to = steps.ChannelsLast ? (y * padded + x) * channels + c : (c * picture.Height + y) * padded + x;
+                    var to = steps.ChannelsLast ? (y * paddedWidth + x) * channels + c : (c * paddedHeight + y) * paddedWidth + x;
                     result[to] = table[picture.Pixels[(y * width + x) * channels + source]];
                 }
         }
@@ -84,8 +80,10 @@ internal static class ImagePipeline
         var table = new float[256];
         for (var level = 0; level < 256; level++)
         {
-            var value = steps.RescaleFactor is { } factor ? level * (float)factor : level;
-            table[level] = steps.Mean is { } mean ? (value - mean[c]) / steps.Deviation![c] : value;
+            var value = steps.RescaleFactor is { } factor ? level * (float)factor - steps.RescaleOffset : level;
+            if (steps.Mean is { } mean) value = (value - mean[c]) / steps.Deviation![c];
+            if (steps.NormalizesTwice && steps.Deviation is { } again) value /= again[c];
+            table[level] = value;
         }
         return table;
     }

@@ -1,7 +1,7 @@
 namespace CompressOnBuild.Evaluation.Datasets.Images;
 
 /// <summary>Resampling filters with Pillow's numbers.</summary>
-internal enum Resample { Nearest = 0, Lanczos = 1, Bilinear = 2, Bicubic = 3 }
+internal enum Resample { Nearest = 0, Lanczos = 1, Bilinear = 2, Bicubic = 3, Box = 4, Hamming = 5 }
 
 /// <summary>An 8-bit picture, rows of interleaved channels.</summary>
 internal sealed record Picture(int Width, int Height, int Channels, byte[] Pixels);
@@ -93,10 +93,11 @@ internal static class PillowResize
         return taps;
     }
 
-    private static double Support(Resample resample) => resample switch { Resample.Bilinear => 1, Resample.Bicubic => 2, _ => 3 };
+    private static double Support(Resample resample) => resample switch { Resample.Box => 0.5, Resample.Bilinear or Resample.Hamming => 1, Resample.Bicubic => 2, _ => 3 };
 
     private static double Filter(Resample resample, double x)
     {
+        if (resample == Resample.Box) return x is > -0.5 and <= 0.5 ? 1 : 0;
         x = Math.Abs(x);
         switch (resample)
         {
@@ -105,6 +106,8 @@ internal static class PillowResize
                 const double a = -0.5;
                 if (x < 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
                 return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
+            case Resample.Hamming: // with constants of single precision
+                return x >= 1 ? 0 : Sinc(x) * (0.54f + 0.46f * Math.Cos(x * Math.PI));
             default: return x < 3 ? Sinc(x) * Sinc(x / 3) : 0;
         }
     }
