@@ -56,10 +56,11 @@ for orientation in range(1, 9):
     Image.fromarray(smooth(11, 6, 3)).save(here / f"orientation-{orientation}.jpg", quality=90, exif=exif)
     if orientation == 6:
         Image.fromarray(smooth(11, 6, 3)).save(here / "orientation-6.png", exif=exif)
+        Image.fromarray(smooth(11, 6, 3)).save(here / "orientation-6.webp", exif=exif, lossless=True)
 
 decoded = {}
 for path in sorted(here.iterdir()):
-    if path.suffix in (".jpg", ".png", ".bmp"):
+    if path.suffix in (".jpg", ".png", ".bmp", ".webp"):
         decoded[path.name] = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
 np.savez_compressed(here / "decoded.npz", **decoded)
 

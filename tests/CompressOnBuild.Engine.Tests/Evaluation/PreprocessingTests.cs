@@ -78,7 +78,7 @@ public sealed class PreprocessingTests
         var e = Assert.ThrowsExactly<CompressionException>(() => Run(json, Plain));
         Assert.AreEqual(Codes.PreprocessingInvalid, e.Diagnostic.Code, e.Message);
         Assert.Contains($"'{named}'", e.Message.Replace('"', '\''));
-        Assert.IsGreaterThan(0, e.Diagnostic.Line ?? 0);
+        Assert.IsGreaterThan(0, e.Diagnostic.Line);
     }
 
     private static readonly SKColor Plain = new(51, 51, 51);

@@ -9,14 +9,14 @@ namespace CompressOnBuild.Evaluation.Datasets;
 /// <summary>
 /// An .npz file or .npy files: one array per model input, named as the input, first axis = samples. An array of the input's rank gives
 /// sample i as a[i:i+1]; one of one rank more gives a[i] (so a scalar input has an array of shape [n]). <c>labels</c>, where there are any:
-/// whole numbers or booleans of shape [n] (classes), [n, length] padded at the end with -1 (sequences), or strings of shape [n].
+/// <see cref="NpzLabels"/>.
 /// </summary>
 internal sealed class ArrayDataset : IDataset
 {
     private readonly IArrayStore store;
     private readonly List<(ModelValue Input, NpyArray Array, long[] Shape)> inputs = [];
     private readonly Dictionary<string, Tensor> constants;
-    private readonly Label[]? labels;
+    private readonly NpzLabels? labels;
 
     /// <summary>The arrays of an .npz file.</summary>
     public static ArrayDataset OfNpz(string path, DatasetContext context) => new(path, ConfigurationOf(path, context), context, _ => new NpzFile(path), null);
@@ -56,7 +56,7 @@ internal sealed class ArrayDataset : IDataset
             if (store.Contains(Configuration.Labels))
             {
                 var array = store.Open(Configuration.Labels);
-                labels = NpzLabels.Read(array, Configuration.Decoding, store.FileOf(array.Name));
+                labels = new NpzLabels(array, Configuration, store.FileOf(array.Name));
                 CheckRows(array.Name, array.Rows);
             }
             if (rows is null) throw new CompressionException(Codes.InputMissing, "every input of the model has a fixed value, so there are no samples. Leave at least one input to the data.", path);
@@ -89,11 +89,11 @@ internal sealed class ArrayDataset : IDataset
     public IReadOnlyList<string> Folders => store.Folders;
     public IReadOnlyList<string> Absent => [.. Configuration.Absent, .. store.Absent];
     public byte[] ConfigurationHash => DataFiles.Hash(Configuration.Files);
-    public LabelKind LabelKind => labels is null ? LabelKind.None : labels[0].Kind;
+    public LabelKind LabelKind => labels?.Kind ?? LabelKind.None;
 
     public string Id(int index) => index.ToString(CultureInfo.InvariantCulture);
 
-    public Label? Label(int index) => labels?[index];
+    public Label? Label(int index) => labels is null ? null : DataFiles.Reading(store.FileOf(Configuration.Labels), () => labels[index]);
 
     public Sample Read(int index) => DataFiles.Reading(Path, () =>
     {

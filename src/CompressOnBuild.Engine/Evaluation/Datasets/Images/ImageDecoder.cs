@@ -23,7 +23,8 @@ internal static class ImageDecoder
     {
         var length = new FileInfo(file).Length;
         if (length > LargestFile) throw new CompressionException(Codes.DataTooLarge, $"the picture has {length} bytes; at most {LargestFile} are valid. Store it smaller.", file);
-        using var data = SKData.CreateCopy(File.ReadAllBytes(file));
+        var bytes = File.ReadAllBytes(file);
+        using var data = SKData.CreateCopy(bytes);
         using var codec = SKCodec.Create(data) ?? throw Unreadable("is no picture that can be decoded");
         var info = codec.Info;
         if ((long)info.Width * info.Height is <= 0 or > LargestPicture)
@@ -38,7 +39,7 @@ internal static class ImageDecoder
         var rgba = bitmap.GetPixelSpan();
         for (int from = 0, to = 0; to < rgb.Length; from += 4, to += 3)
             (rgb[to], rgb[to + 1], rgb[to + 2]) = (rgba[from], rgba[from + 1], rgba[from + 2]);
-        return Upright(new Picture(info.Width, info.Height, 3, rgb), codec.EncodedOrigin);
+        return Upright(new Picture(info.Width, info.Height, 3, rgb), codec.EncodedOrigin is SKEncodedOrigin.TopLeft ? ExifOrientation.Of(bytes) : codec.EncodedOrigin);
 
         CompressionException Unreadable(string what) => new(Codes.ImageUnreadable,
             $"the file {what}. Valid are JPEG, PNG, WebP, BMP and GIF. Replace the file, or remove it from the data.", file);
