@@ -78,7 +78,7 @@ public sealed record ModelFacts(string Sha256, long Bytes, long ShippedBytes, lo
 public sealed record WeightFacts(string Name, string Operator, IReadOnlyList<long> Shape, string Technique, string Encoding, double Bits,
     double Sparsity, int? Rank, long BytesBefore, long BytesAfter, string Because)
 {
-    /// <summary>10 log10(sum of w² / sum of (w' - w)²) of the weight as the runtime restores it, in dB, to 0.01; null where both are equal.</summary>
+    /// <summary>10 log10(sum of w² / sum of (w' - w)²) of the weight as the runtime restores it, in dB, to 0.01; infinite where both are equal.</summary>
     public double? SignalToNoise { get; init; }
 }
 

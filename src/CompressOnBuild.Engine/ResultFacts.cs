@@ -48,7 +48,7 @@ internal static class ResultFacts
         }
     }
 
-    private static double? SignalToNoise(float[] before, float[] after)
+    private static double SignalToNoise(float[] before, float[] after)
     {
         double signal = 0, noise = 0;
         for (var i = 0; i < before.Length; i++)
@@ -58,7 +58,7 @@ internal static class ResultFacts
             noise += difference * difference;
         }
         // Rounded: the last bits of a logarithm are the C library's, and the report is the same everywhere.
-        return noise > 0 && signal > 0 ? Math.Round(10 * Math.Log10(signal / noise), 2) : null;
+        return noise == 0 ? double.PositiveInfinity : Math.Round(10 * Math.Log10(signal / noise), 2);
     }
 
     /// <summary>The weights that <paramref name="plan"/> leaves alone.</summary>

@@ -60,7 +60,7 @@ internal sealed class CompressModelItem
     /// The text of <c>request.rsp</c>: one argument a line, everything that can change the result and nothing that cannot.
     /// An option and its value share a line, so that a value may start with any character.
     /// </summary>
-    internal string Request(bool strict, Action<string, string> report)
+    internal string Request(bool strict, bool reportImages, Action<string, string> report)
     {
         _report = report;
         if (!File.Exists(ModelPath))
@@ -83,6 +83,8 @@ internal sealed class CompressModelItem
         Append(text, "max-size", OneLine("MaxSize", Value("MaxSize")));
         Append(text, "max-latency", OneLine("MaxLatency", Value("MaxLatency")));
         Append(text, "seed", Seed());
+        if (reportImages)
+            text.Append("--report-images\n");
         if (strict)
             text.Append("--strict\n");
         CheckAvailable();

@@ -32,6 +32,9 @@ public sealed class ResolveCompressModels : Task
     /// <summary>An inconclusive or unmeasured verdict fails.</summary>
     public bool Strict { get; set; }
 
+    /// <summary>report.html shows pictures of samples.</summary>
+    public bool ReportImages { get; set; }
+
     /// <summary>False in a design-time build: says what would ship and looks at nothing.</summary>
     public bool CheckFreshness { get; set; } = true;
 
@@ -129,7 +132,7 @@ public sealed class ResolveCompressModels : Task
             if (valid)
                 models.Add(model);
             else
-                model.Request(Strict, Report); // for its other errors
+                model.Request(Strict, ReportImages, Report); // for its other errors
             if (!KeysOnly && Wanted is null)
                 model.ReportMisspelt(text => Log.LogWarning(null, TaskCodes.UnknownMetadata, TaskCodes.UnknownMetadata, project, 0, 0, 0, 0, LogText.Clean(text)));
         }
@@ -172,7 +175,7 @@ public sealed class ResolveCompressModels : Task
     private void Resolve(CompressModelItem model)
     {
         bool valid = true;
-        string request = model.Request(Strict, (code, text) =>
+        string request = model.Request(Strict, ReportImages, (code, text) =>
         {
             valid = false;
             if (!KeysOnly && Wanted is null)

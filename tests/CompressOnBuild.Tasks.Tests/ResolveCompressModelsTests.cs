@@ -34,7 +34,7 @@ public sealed class ResolveCompressModelsTests : IDisposable
         _folder.Write("d @ta/x.png", "x");
         var task = Task(Model("m.onnx", ("EvaluationData", "d @ta/"), ("Metric", "top1;\n   cer"), ("MaxAccuracyDrop", "0.02"), ("Goal", "Size"), ("TargetDevice", "cpu-vnni"),
             ("Deployment", "content"), ("LogicalName", "x/y.onnx"), ("AccessorName", "Z"), ("Recipe", "int8")));
-        task.Strict = true;
+        task.Strict = task.ReportImages = true;
         Assert.IsTrue(task.Execute());
         Assert.AreEqual($"""
             {_folder["m.onnx"]}
@@ -47,6 +47,7 @@ public sealed class ResolveCompressModelsTests : IDisposable
             --metric=top1;cer
             --max-accuracy-drop=0.02
             --seed=1
+            --report-images
             --strict
 
             """.ReplaceLineEndings("\n"), Request());

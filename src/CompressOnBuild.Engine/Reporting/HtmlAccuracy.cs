@@ -9,7 +9,7 @@ internal static class HtmlAccuracy
     {
         if (metrics.Count == 0) return;
         html.Add("<section>\n<h2>Accuracy</h2>\n<p class=\"lead\">On the samples of the gate split, which nothing before the verdict has looked at. Both models ran on the same samples.</p>");
-        html.Add("<div class=\"scroll\"><table>\n<thead><tr><th>metric</th><th class=\"n\">original</th><th class=\"n\">compressed</th><th class=\"n\">change</th><th>95 % interval and limit</th><th class=\"n\">samples</th><th></th></tr></thead>\n<tbody>");
+        HtmlTable.Open(html, "Accuracy", false, new("metric"), new("original", true), new("compressed", true), new("change", true), new("95 % interval and limit"), new("samples", true), new("verdict"));
         foreach (var metric in metrics)
         {
             html.Add($"<tr><td><strong>{metric.Name}</strong></td><td class=\"n\">{MetricText.Value(metric.Name, metric.Original)}</td><td class=\"n\">{MetricText.Value(metric.Name, metric.Compressed)}</td><td class=\"n\">{MetricText.Change(metric.Name, metric.Drop)}</td><td>");
@@ -21,7 +21,8 @@ internal static class HtmlAccuracy
             else if (metric.Verdict == Verdict.Inconclusive) html.Add("<td><span class=\"pill inconclusive\">undecided</span></td></tr>");
             else html.Add("<td><span class=\"pill fail\">failed</span></td></tr>");
         }
-        html.Add("</tbody></table></div>\n</section>");
+        HtmlTable.Close(html);
+        html.Add("</section>");
     }
 
     // Left is worse, right is better, whatever the metric's direction: zero, the limit as a red mark, the interval as a bar, the drop as a dot.

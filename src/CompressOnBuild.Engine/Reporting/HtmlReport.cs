@@ -19,7 +19,7 @@ internal static class HtmlReport
         var scriptHash = Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Script)));
         html.Add("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">");
         // Should an escape ever be forgotten, a name still cannot run or fetch anything.
-        html.Add($"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{scriptHash}'\">");
+        html.Add($"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{scriptHash}'\">");
         html.Add("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">");
         html.Add($"<title>{model}: {Verdicts.Word(result.Verdict)}</title>\n<style>");
         html.AddAsset(Css);
@@ -28,9 +28,12 @@ internal static class HtmlReport
         html.Add($"<p class=\"verdict\"><span class=\"pill {ReportJson.Name(result.Verdict)}\">{Verdicts.Word(result.Verdict)}</span> {Verdicts.Sentence(result)}</p>\n</header>");
         Tiles(html, result);
         HtmlAccuracy.Add(html, result.Measurements.Metrics);
-        HtmlTables.Warnings(html, result);
+        HtmlLists.Warnings(html, result);
+        HtmlChanges.Add(html, result);
+        HtmlCandidates.Add(html, result);
         HtmlSizes.Add(html, result);
-        HtmlTables.Add(html, result);
+        HtmlWeights.Add(html, result);
+        HtmlLists.Add(html, result);
         html.AddAsset("</main>\n<script>"); // no line break: the policy's hash covers every byte between the tags
         html.AddAsset(Script);
         html.AddAsset("</script>\n</body>\n</html>\n");
@@ -51,7 +54,7 @@ internal static class HtmlReport
         }
         else Tile("Accuracy", "not measured", "no evaluation data", 0, 0);
         if (result.Measurements.Latency is { } latency)
-            Tile("Speed", Figures.Speed(latency.SpeedupMedian), $"{Figures.Milliseconds(latency.CompressedMs)}, was {Figures.Milliseconds(latency.OriginalMs)}", latency.OriginalMs, latency.CompressedMs);
+            Tile("Speed", Figures.Speed(latency.SpeedupMedian), $"{Figures.Milliseconds(latency.CompressedMs)}, was {Figures.Milliseconds(latency.OriginalMs)}; {Figures.Number(latency.SpeedupMin)}x to {Figures.Number(latency.SpeedupMax)}x between runs", latency.OriginalMs, latency.CompressedMs);
         html.Add("</section>");
 
         void Tile(string label, string value, string note, double was, double now)

@@ -9,7 +9,7 @@ internal static class HtmlSizes
 
     public static void Add(HtmlWriter html, CompressionResult result)
     {
-        var layers = result.Weights.Select(w => new Layer(w.Name, $"{w.Operator} {Figures.Shape(w.Shape)}, {w.Technique}", w.BytesBefore, w.BytesAfter, false))
+        var layers = result.Weights.Select(w => new Layer(w.Name, Figures.Text($"{w.Operator} {Figures.Shape(w.Shape)}, {w.Encoding}, {w.Bits} bits"), w.BytesBefore, w.BytesAfter, false))
             .Concat(result.Skipped.Select(s => new Layer(s.Name, $"{s.Operator} {Figures.Shape(s.Shape)}, left alone", s.Bytes, s.Bytes, true)))
             .OrderByDescending(l => l.Before).ThenBy(l => l.Name, StringComparer.Ordinal).ToList();
         if (layers.Count == 0) return;

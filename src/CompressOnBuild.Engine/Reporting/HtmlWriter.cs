@@ -48,6 +48,8 @@ internal sealed class HtmlWriter
         public void AppendFormatted(string? value) => text.Append(Escape(value));
         // No character reference holds a slash or a dot, so what is replaced was in the name.
         public void AppendFormatted(Name name) => text.Append(Escape(name.Value).Replace("/", "/<wbr />", StringComparison.Ordinal).Replace(".", ".<wbr />", StringComparison.Ordinal));
+        /// <summary>Bytes, in base 64.</summary>
+        public void AppendFormatted(ReadOnlyMemory<byte> bytes) => text.Append(Convert.ToBase64String(bytes.Span));
         public void AppendFormatted(long value) => text.Append(value.ToString(CultureInfo.InvariantCulture));
         public void AppendFormatted(double value) => text.Append(value.ToString("0.###", CultureInfo.InvariantCulture));
         internal void End() => text.Append('\n');

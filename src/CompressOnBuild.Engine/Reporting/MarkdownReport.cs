@@ -6,7 +6,7 @@ namespace CompressOnBuild.Reporting;
 /// <summary><c>report.md</c>: the short report, for a pull request or a build summary.</summary>
 internal static class MarkdownReport
 {
-    private const int MostRows = 40;
+    private const int MostRows = 40, MostPairs = 10;
 
     public static string Write(CompressionResult result)
     {
@@ -32,6 +32,29 @@ internal static class MarkdownReport
             Section("Warnings");
             foreach (var warning in result.Warnings) Line($"- {warning.Code}: {Escape(warning.Message)}");
         }
+        if (measured.Changes is { Samples: > 0 } changes)
+        {
+            Section("What changed in the outputs");
+            Line(HtmlChanges.Sentence(changes) + (changes.MedianSignalToNoise is { } median ? $" Signal to noise: median {HtmlChanges.Decibels(median)}." : ""));
+            if (changes.Pairs.Count > 0)
+            {
+                Line("\n| original decided | compressed decides | samples | right → wrong | wrong → right |");
+                Line("|---|---|---:|---:|---:|");
+                foreach (var pair in changes.Pairs.Take(MostPairs))
+                    Line($"| {Escape(pair.Original)} | {Escape(pair.Compressed)} | {Figures.Count(pair.Samples)} | {Figures.Count(pair.RightToWrong)} | {Figures.Count(pair.WrongToRight)} |");
+                if (changes.Changed - changes.Pairs.Take(MostPairs).Sum(p => p.Samples) is > 0 and var rest) Line($"\nand {Figures.Count(rest)} samples in rarer pairs.");
+            }
+        }
+        if (measured.Candidates.Count > 0)
+        {
+            var metric = measured.Metrics.Count > 0 ? measured.Metrics[0].Name : "metric";
+            Section($"What was tried ({Figures.Count(measured.Candidates.Count)})");
+            Line($"| plan | size | {Escape(metric)}, selection split | change | |");
+            Line("|---|---:|---:|---:|---|");
+            foreach (var c in measured.Candidates.Take(MostRows))
+                Line($"| {Escape(c.Name)} | {Figures.Bytes(c.Bytes)} | {MetricText.Value(metric, c.Metric ?? double.NaN)} | {MetricText.Change(metric, c.Drop ?? double.NaN)} | {(c.Chosen ? "**chosen**" : "")} |");
+            if (measured.Candidates.Count > MostRows) Line($"\nand {measured.Candidates.Count - MostRows} more, in `{ReportWriter.Measurements}`.");
+        }
         if (result.Steps.Count > 0)
         {
             Section("Steps");
@@ -40,10 +63,10 @@ internal static class MarkdownReport
         if (result.Weights.Count > 0)
         {
             Section($"Weights compressed ({Figures.Count(result.Weights.Count)})");
-            Line("| weight | operator | shape | form | before | after | because |");
-            Line("|---|---|---|---|---:|---:|---|");
+            Line("| weight | operator | shape | form | before | after | signal to noise | because |");
+            Line("|---|---|---|---|---:|---:|---:|---|");
             foreach (var w in result.Weights.OrderByDescending(w => w.BytesBefore).Take(MostRows))
-                Line($"| {Code(w.Name)} | {Escape(w.Operator)} | {Figures.Shape(w.Shape)} | {Escape(w.Technique)}, {Escape(w.Encoding)}, {Figures.Number(w.Bits)} bits | {Figures.Bytes(w.BytesBefore)} | {Figures.Bytes(w.BytesAfter)} | {Escape(w.Because)} |");
+                Line($"| {Code(w.Name)} | {Escape(w.Operator)} | {Figures.Shape(w.Shape)} | {Escape(w.Technique)}, {Escape(w.Encoding)}, {Figures.Number(w.Bits)} bits | {Figures.Bytes(w.BytesBefore)} | {Figures.Bytes(w.BytesAfter)} | {HtmlChanges.Decibels(w.SignalToNoise)} | {Escape(w.Because)} |");
             More(result.Weights.Count);
         }
         if (result.Skipped.Count > 0)

@@ -31,6 +31,9 @@ internal static class MetricText
         string Bound(double value) => double.IsFinite(value) ? Scaled(metric, value) : value > 0 ? "∞" : "-∞";
     }
 
+    /// <summary>The last digit that <see cref="Value"/> shows.</summary>
+    public static double Step(string metric) => Shares.Contains(metric) ? 0.001 : metric == "sqnr" ? 0.1 : 0.0001;
+
     private static double Direct(string metric, double drop) => HigherIsBetter(metric) ? -drop : drop;
 
     private static string Signed(string metric, double change)

@@ -1,18 +1,25 @@
 
 for (const table of document.querySelectorAll('table.sortable')) {
   const heads = [...table.tHead.rows[0].cells];
+  const body = table.tBodies[0];
   heads.forEach((head, column) => {
-    head.setAttribute('aria-sort', 'none');
-    head.tabIndex = 0;
-    const sort = () => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.append(...head.childNodes);
+    head.append(button);
+    button.addEventListener('click', () => {
       const up = head.getAttribute('aria-sort') !== 'ascending';
-      heads.forEach(h => h.setAttribute('aria-sort', 'none'));
+      heads.forEach(other => other.removeAttribute('aria-sort'));
       head.setAttribute('aria-sort', up ? 'ascending' : 'descending');
-      const body = table.tBodies[0];
-      const value = row => row.cells[column].dataset.v ?? row.cells[column].textContent;
-      [...body.rows].sort((a, b) => (up ? 1 : -1) * value(a).localeCompare(value(b), 'en', { numeric: true })).forEach(row => body.append(row));
-    };
-    head.addEventListener('click', sort);
-    head.addEventListener('keydown', event => { if (event.key === 'Enter') sort(); });
+      const key = row => row.cells[column].dataset.v ?? row.cells[column].textContent.trim();
+      const rows = [...body.rows].map(row => ({ row, text: key(row), number: parseFloat(key(row)) }));
+      const numbers = head.classList.contains('n');
+      rows.sort((a, b) => {
+        if (numbers && (isNaN(a.number) || isNaN(b.number))) return isNaN(a.number) - isNaN(b.number); // without a figure: last
+        const order = numbers ? a.number - b.number : a.text.localeCompare(b.text, 'en', { numeric: true });
+        return up ? order : -order;
+      });
+      body.append(...rows.map(r => r.row));
+    });
   });
 }

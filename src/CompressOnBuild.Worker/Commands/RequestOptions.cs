@@ -26,10 +26,11 @@ internal sealed class RequestOptions
     private readonly Option<string> seed = Text("seed", "Seed of everything that draws [default: 1].");
     private readonly Option<string> threads = Text("threads", "Threads to use; never changes the result [default: all processors].");
     private readonly Option<string> runTimeout = Text("run-timeout", "Longest single run of the model, in seconds [default: 1800].");
+    private readonly Option<bool> reportImages = new("--report-images") { Description = "report.html shows the pictures of the samples that changed most." };
     private readonly Option<bool> strict = new("--strict") { Description = "An inconclusive or unmeasured verdict fails." };
 
     /// <summary>In the order of the help.</summary>
-    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, strict];
+    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, reportImages, strict];
 
     /// <summary>Those that mean something where nothing is compressed.</summary>
     public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, target])];
@@ -72,6 +73,7 @@ internal sealed class RequestOptions
             Seed = read.Whole(seed.Name, parsed.GetValue(seed), 1, 0, int.MaxValue),
             Threads = read.Whole(threads.Name, parsed.GetValue(threads), 0, 0, 1024),
             RunTimeout = read.Number(runTimeout.Name, parsed.GetValue(runTimeout), "seconds above 0, up to 86400", v => v is > 0 and <= 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            ReportImages = parsed.GetValue(reportImages),
             Strict = parsed.GetValue(strict),
         }, errors);
     }

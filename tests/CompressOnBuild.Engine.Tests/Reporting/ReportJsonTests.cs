@@ -26,11 +26,15 @@ public sealed class ReportJsonTests
     public void MeasurementsComeInTheContractsOrderAndOnlyFinite()
     {
         using var json = JsonDocument.Parse(MeasurementsJson.Write(SampleResult.Create()));
-        Assert.AreEqual("schemaVersion metrics latencyOriginalMs latencyCompressedMs speedup peakMemoryBytes seconds processor instructionSets onnxRuntime candidates", Keys(json.RootElement));
+        Assert.AreEqual("schemaVersion metrics latencyOriginalMs latencyCompressedMs speedup peakMemoryBytes seconds processor instructionSets onnxRuntime candidates changes", Keys(json.RootElement));
         var metrics = json.RootElement.GetProperty("metrics");
         Assert.AreEqual("name original compressed drop limit samples confidence passed", Keys(metrics[0]));
         Assert.AreEqual("name compressed samples passed", Keys(metrics[1]), "infinite and undefined numbers are left out");
         Assert.AreEqual("name bytes chosen", Keys(json.RootElement.GetProperty("candidates")[1]));
+        var changes = json.RootElement.GetProperty("changes");
+        Assert.AreEqual("samples equal medianSignalToNoise signalToNoise decided changed rightToWrong wrongToRight pairs worst", Keys(changes));
+        Assert.AreEqual("id signalToNoise label original compressed", Keys(changes.GetProperty("worst")[0]));
+        Assert.AreEqual("id", Keys(changes.GetProperty("worst")[1]));
     }
 
     [TestMethod]

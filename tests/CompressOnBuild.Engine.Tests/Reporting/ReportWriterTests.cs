@@ -96,8 +96,10 @@ public sealed partial class ReportWriterTests
     {
         var result = SampleResult.Create(name: SampleResult.Hostile);
         var line = MarkdownReport.Write(result with { Steps = [SampleResult.Hostile] }).Split('\n').Single(l => l.Contains("32×3×3×3", StringComparison.Ordinal));
-        Assert.HasCount(9, Pipe().Split(line), line);
+        Assert.HasCount(10, Pipe().Split(line), line);
         StringAssert.StartsWith(line, "| ``a\\n");
+        var pair = MarkdownReport.Write(result).Split('\n').Single(l => l.StartsWith("| cat |", StringComparison.Ordinal));
+        Assert.HasCount(7, Pipe().Split(pair), pair);
         var step = MarkdownReport.Write(result with { Steps = [SampleResult.Hostile] }).Split('\n').Single(l => l.StartsWith("1. ", StringComparison.Ordinal));
         StringAssert.Contains(step, @"\<script\>");
         StringAssert.Contains(step, @"\`code\`\[link\](http\://x.y)");
@@ -144,7 +146,7 @@ public sealed partial class ReportWriterTests
         StringAssert.StartsWith(File.ReadAllText(Path.Combine(folder, DependencyFile.Inputs)), "cob-inputs 1 cafe\n");
     }
 
-    [GeneratedRegex("( src=| href=|url\\(|@import|https?:)", RegexOptions.IgnoreCase)]
+    [GeneratedRegex("( src=(?!\"data:image/png;base64,)| href=|url\\(|@import|https?:)", RegexOptions.IgnoreCase)]
     private static partial Regex Outside();
     [GeneratedRegex(@"(?<!\\)\|")]
     private static partial Regex Pipe();

@@ -7,6 +7,9 @@ internal static class SampleResult
 {
     public const string Hostile = "a\n##vso[task.setvariable variable=x]b\r\n::add-mask::c\u001b[31m<script>alert(1)</script>|`code`[link](http://x.y)\u202e@all";
 
+    // One pixel.
+    private const string TinyPicture = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
     public static CompressionResult Create(string folder = "/work space/obj/compressed/mobilenetv2", string name = "features.0.weight") => new()
     {
         Request = new CompressionRequest
@@ -36,6 +39,12 @@ internal static class SampleResult
             Latency = new Latency(10.5, 5.0, 1.9, 2.1, 2.3),
             PeakMemoryBytes = 310_000_000, Seconds = 11.24, Processor = "Some CPU", InstructionSets = ["AVX2"], OnnxRuntime = "1.31.1",
             Candidates = [new CandidateResult("static", 3_712_345, 0.825, 0.003, 0.45, true), new CandidateResult("weights", 3_700_000, null, double.NaN, null, false)],
+            Changes = new OutputChanges
+            {
+                Samples = 900, Equal = 2, Histogram = [new(20, 25, 3), new(25, 30, 0), new(30, 35, 895)], MedianSignalToNoise = 33.21, Decided = 900, Changed = 4, RightToWrong = 3, WrongToRight = 1,
+                Pairs = [new DecisionChange("cat", name, 3, 3, 0), new DecisionChange(name, "cat", 1, 0, 1)],
+                Worst = [new SampleChange(name, 20.5, "cat", "cat", name, Convert.FromBase64String(TinyPicture)), new SampleChange("0007.png", double.NegativeInfinity, null, null, null, null)],
+            },
         },
         Folder = folder,
         OutputModel = Path.Combine(folder, "mobilenetv2.onnx"),

@@ -60,7 +60,7 @@ public sealed class CommandLineTests
     public void EveryOptionReachesTheRequest()
     {
         Assert.AreEqual(0, Run("compress", "m.onnx", "--recipe=int8", "--goal", "Size", "--target", "cpu-vnni", "--calibration-data", "c", "--evaluation-data", "e", "--preprocessing", "p.json",
-            "--metric", "top1;cer", "--max-accuracy-drop", "0.02", "--require=top1>=0.80; cer<=0.03", "--max-size", "4MB", "--max-latency", "80%", "--seed", "7", "--threads", "2", "--strict",
+            "--metric", "top1;cer", "--max-accuracy-drop", "0.02", "--require=top1>=0.80; cer<=0.03", "--max-size", "4MB", "--max-latency", "80%", "--seed", "7", "--threads", "2", "--strict", "--report-images",
             "--output", folder, "--name", "other", "--package-version", "9.9"), error.ToString());
         var request = asked!;
         Assert.AreEqual(("int8", Goal.Size, Target.CpuVnni), (request.Recipe, request.Goal, request.Target));
@@ -68,7 +68,7 @@ public sealed class CommandLineTests
         CollectionAssert.AreEqual(new[] { "top1", "cer" }, request.Metrics.ToArray());
         CollectionAssert.AreEqual(new[] { new Requirement("top1", true, 0.8), new Requirement("cer", false, 0.03) }, request.Require.ToArray());
         Assert.AreEqual((0.02, new SizeLimit(4_000_000, null), 0.8), (request.MaxAccuracyDrop, request.MaxSize, request.MaxLatency));
-        Assert.AreEqual((7, 2, true, "other"), (request.Seed, request.Threads, request.Strict, request.Name));
+        Assert.AreEqual((7, 2, true, true, "other"), (request.Seed, request.Threads, request.Strict, request.ReportImages, request.Name));
     }
 
     [TestMethod]
