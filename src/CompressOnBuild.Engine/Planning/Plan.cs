@@ -12,8 +12,12 @@ internal sealed record WeightDecision(string Site, WeightForm Form, string? Enco
 /// <summary>Parameters of one quantized activation.</summary>
 internal sealed record ValueDecision(string Value, QuantizationParameters Parameters);
 
-/// <summary>The whole plan: plain data, names only. What is executed, reported, and later locked.</summary>
+/// <summary>What is added to the bias of the convolution that reads the weight <paramref name="Site"/>, one figure an output channel, as <see cref="Techniques.Quantization.BiasCorrection.Steps"/> counts.</summary>
+internal sealed record BiasDecision(string Site, IReadOnlyList<int> Steps);
+
+/// <summary>The whole plan: plain data, names only. What is executed, reported and locked.</summary>
 /// <param name="Weights">One decision for every site, in the model's order.</param>
 /// <param name="Values">Activations to quantize.</param>
 /// <param name="JoinRegions">Whether operators between integer nodes run on integers too.</param>
-internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions);
+/// <param name="Biases">Biases to correct; null: not worked out yet, which <see cref="Transformer"/> does.</param>
+internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions, IReadOnlyList<BiasDecision>? Biases = null);

@@ -15,9 +15,26 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
 {
     private readonly Dictionary<(string Site, int Bits, bool Safe), Quantized> quantized = [];
 
+    /// <summary>
+    /// <paramref name="plan"/> with what is added to which bias: of a Conv with static weights and a constant bias of its own whose input's
+    /// means are known. Others keep their bias.
+    /// </summary>
+    public Plan WithBiases(Plan plan)
+    {
+        if (plan.Biases is not null) return plan;
+        var sites = SiteFinder.Find(prepared).ToDictionary(s => s.Name, StringComparer.Ordinal);
+        var biases = plan.Weights.Where(d => d.Encoding == EncodingTable.Static.Id).Select(d => new BiasDecision(d.Site, Steps(sites[d.Site], d)));
+        return plan with { Biases = [.. biases.Where(b => b.Steps.Any(s => s != 0))] };
+    }
+
+    /// <summary>The bias of the only convolution that reads the weight, where it is a constant; null where there is none to correct.</summary>
+    public static Tensor? Bias(Site site) =>
+        site.SingleNode is { } node && node.Is("Conv") && node.Input(2)?.Constant is { } bias && bias.Count == site.Tensor.Shape[0] ? bias : null;
+
     /// <summary>The prepared model with <paramref name="plan"/> applied; the prepared model is not changed.</summary>
     public Model Apply(Plan plan)
     {
+        plan = WithBiases(plan);
         var model = prepared.Clone();
         var sites = SiteFinder.Find(model).ToDictionary(s => s.Name, StringComparer.Ordinal);
         var chosen = plan.Weights.Where(d => d.Encoding is not null).ToArray();
@@ -37,7 +54,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
                 EncodingTable.Find(group.Key).Write(encoded);
                 continue;
             }
-            foreach (var (site, weight) in encoded) CorrectBias(site, weight);
+            foreach (var (site, steps) in plan.Biases!) Correct(sites[site], steps);
             integers.UnionWith(EncodingTable.Static.WriteNodes(encoded));
         }
         if (integers.Count > 0)
@@ -58,14 +75,21 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         return weight;
     }
 
-    // Only a Conv with a constant bias of its own input's known means; others keep their bias.
-    private void CorrectBias(Site site, Quantized weight)
+    private int[] Steps(Site site, WeightDecision decision)
     {
-        if (site.SingleNode is not { } node || !node.Is("Conv") || node.Input(2)?.Constant is not { } bias) return;
-        if (node.Input(0) is not { } input || !inputMeans.TryGetValue(input.Name, out var means)) return;
+        if (Bias(site) is not { } bias) return [];
+        var node = site.SingleNode!;
+        if (node.Input(0) is not { } input || !inputMeans.TryGetValue(input.Name, out var means)) return [];
         var (rows, columns, groups) = ((int)site.Tensor.Shape[0], (int)site.Tensor.Shape[1], (int)node.Int("group", 1));
-        if (groups < 1 || means.Length != columns * groups || rows % groups != 0 || bias.Count != rows) return;
-        var correction = BiasCorrection.Correction(site.Tensor.ToFloats(), weight.Decompress(), means, rows, columns, groups);
-        node.SetInput(2, node.Graph.AddInitializer("b", Tensor.Create(BiasCorrection.Corrected(bias.ToFloats(), correction), rows)));
+        if (groups < 1 || means.Length != columns * groups || rows % groups != 0) return [];
+        var correction = BiasCorrection.Correction(site.Tensor.ToFloats(), Weight(site, decision).Decompress(), means, rows, columns, groups);
+        return BiasCorrection.Steps(bias.ToFloats(), correction);
+    }
+
+    private static void Correct(Site site, IReadOnlyList<int> steps)
+    {
+        var node = site.SingleNode!;
+        var corrected = BiasCorrection.Corrected(Bias(site)!.ToFloats(), steps.ToArray().AsSpan());
+        node.SetInput(2, node.Graph.AddInitializer("b", Tensor.Create(corrected, corrected.Length)));
     }
 }

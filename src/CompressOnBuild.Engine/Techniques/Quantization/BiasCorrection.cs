@@ -12,6 +12,9 @@ internal static class BiasCorrection
 {
     private const int GridBits = 12;
 
+    /// <summary>No correction has more steps, to either side.</summary>
+    public const int MostSteps = 4 << GridBits;
+
     /// <summary>Step 1: (W - Q) E[x], one figure a row, accumulated in double in the order of the weights.</summary>
     /// <param name="w">Weights of a convolution [rows, columns, kernel...], row-major.</param>
     /// <param name="q">What they are rounded to, same layout.</param>
@@ -40,18 +43,43 @@ internal static class BiasCorrection
     }
 
     /// <summary>
-    /// Step 2: the bias with the correction added, but for rows where it exceeds twice the largest magnitude of the bias. Corrections are
-    /// rounded to 2^-12 of that magnitude: measured means differ in their last bits between processors.
+    /// Step 2: the bias with the correction added, but for rows where it exceeds twice the largest magnitude of the bias.
     /// </summary>
-    public static float[] Corrected(ReadOnlySpan<float> bias, ReadOnlySpan<double> correction)
+    public static float[] Corrected(ReadOnlySpan<float> bias, ReadOnlySpan<double> correction) => Corrected(bias, Steps(bias, correction));
+
+    /// <summary>
+    /// The corrections of step 2 in whole steps of 2^-12 of the bias' largest magnitude, 0 where a row keeps its bias. Measured means differ
+    /// in their last bits between processors; their steps mostly do not, and can be stored exactly.
+    /// </summary>
+    public static int[] Steps(ReadOnlySpan<float> bias, ReadOnlySpan<double> correction)
     {
-        var result = bias.ToArray();
-        var spread = 0.0;
-        foreach (var b in bias) spread = Math.Max(spread, Math.Abs(b));
+        var result = new int[bias.Length];
+        var spread = Spread(bias);
         if (spread == 0) return result;
-        var unit = Math.ScaleB(1, Math.ILogB(spread) - GridBits);
+        var unit = Unit(spread);
         for (var m = 0; m < result.Length; m++)
-            if (Math.Abs(correction[m]) <= 2 * spread) result[m] += (float)(Math.Round(correction[m] / unit) * unit);
+            if (Math.Abs(correction[m]) <= 2 * spread) result[m] = (int)Math.Round(correction[m] / unit);
         return result;
     }
+
+    /// <summary>The bias with <paramref name="steps"/> of <see cref="Steps"/> added.</summary>
+    public static float[] Corrected(ReadOnlySpan<float> bias, ReadOnlySpan<int> steps)
+    {
+        var result = bias.ToArray();
+        var spread = Spread(bias);
+        if (spread == 0) return result;
+        var unit = Unit(spread);
+        for (var m = 0; m < result.Length; m++)
+            if (steps[m] != 0) result[m] += (float)(steps[m] * unit);
+        return result;
+    }
+
+    private static double Spread(ReadOnlySpan<float> bias)
+    {
+        var spread = 0.0;
+        foreach (var b in bias) spread = Math.Max(spread, Math.Abs(b));
+        return spread;
+    }
+
+    private static double Unit(double spread) => Math.ScaleB(1, Math.ILogB(spread) - GridBits);
 }

@@ -1,0 +1,124 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using CompressOnBuild.Calibration;
+using CompressOnBuild.Diagnostics;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>Text to lock file, strictly: a lock that is not exactly one is an error with its position, never half followed.</summary>
+internal static class LockFileReader
+{
+    private static readonly JsonKind Kind = new("the lock file", LockFile.MaxBytes, Codes.LockInvalid);
+    private static readonly (string Word, WeightForm Form)[] Forms = [.. Enum.GetValues<WeightForm>().Where(f => f != WeightForm.Auto).Select(f => (f.ToString().ToLowerInvariant(), f))];
+    private const int Sha256Length = 64, MostSamples = int.MaxValue;
+
+    /// <exception cref="CompressionException">COB3004 conflict markers, COB3006 a newer schema, COB3005 anything else that is not valid.</exception>
+    public static LockFile Read(byte[] content, string path)
+    {
+        RefuseConflicts(content, path);
+        var root = PositionedJson.Parse(content, path, Kind);
+        var version = root.AsObject("the lock file").FirstOrDefault(m => m.Key.Text == "schemaVersion").Value;
+        if (version?.Whole > LockFile.SchemaVersion)
+            throw version.Error(Codes.LockVersionNewer, $"'schemaVersion' is {version.Text}. Valid is {LockFile.SchemaVersion}, which this version of CompressOnBuild writes. Update the package, or write the file anew: {ForceEvaluate}.");
+        var members = Members(root, "the lock file", ["schemaVersion", "entries"]);
+        members["schemaVersion"].AsInt("schemaVersion", LockFile.SchemaVersion, LockFile.SchemaVersion);
+        return new LockFile(members["entries"].AsObject("entries").ToDictionary(e => e.Key.Text, e => Entry(e.Value), StringComparer.Ordinal));
+    }
+
+    /// <summary>What every message about a lock file tells to do.</summary>
+    public const string ForceEvaluate = "dotnet build -p:CompressOnBuildForceEvaluate=true";
+
+    // A merge that stopped is no JSON either; but the line of the marker and what to do about it is what helps.
+    private static void RefuseConflicts(byte[] content, string path)
+    {
+        var line = 1;
+        for (var start = 0; start < content.Length; line++)
+        {
+            var rest = content.AsSpan(start);
+            if (rest.StartsWith("<<<<<<<"u8) || rest.StartsWith(">>>>>>>"u8) || rest.StartsWith("======="u8) || rest.StartsWith("|||||||"u8))
+                throw new CompressionException(Codes.LockHasConflict, $"the lock file holds the marker '{Encoding.ASCII.GetString(rest[..7])}' of a merge conflict. Take one of both sides whole, or resolve the inputs first and write the file anew: {ForceEvaluate}.", path, line, 1);
+            var end = rest.IndexOf((byte)'\n');
+            start = end < 0 ? content.Length : start + end + 1;
+        }
+    }
+
+    private static LockEntry Entry(PositionedJson json)
+    {
+        var members = Members(json, "an entry", ["inputs", "weights", "activations", "biases", "joinRegions", "result"]);
+        var inputs = Members(members["inputs"], "'inputs'", [], [.. Fingerprint.Known.Select(p => p.Name)]);
+        return new LockEntry(
+            new Fingerprint(inputs.ToDictionary(p => p.Key, p => p.Value.AsString(p.Key), StringComparer.Ordinal)),
+            new Plan(Once(members["weights"], "weights", Weight, w => w.Site), Once(members["activations"], "activations", Value, v => v.Value),
+                members["joinRegions"].AsBool("joinRegions"), Once(members["biases"], "biases", Bias, b => b.Site)),
+            Result(members["result"]));
+    }
+
+    private static WeightDecision Weight(PositionedJson json)
+    {
+        var members = Members(json, "a weight", ["name", "form", "bits", "because"], ["encoding", "saturationSafe", "code"]);
+        var form = members["form"];
+        if (form.Kind != JsonTokenType.String || Forms.All(f => f.Word != form.Text)) throw form.Invalid("form", $"one of {string.Join(", ", Forms.Select(f => f.Word))}");
+        var code = members.TryGetValue("code", out var given) ? given.AsString("code") : null;
+        if (code is not null && !DiagnosticPages.All.Contains(code)) throw given!.Invalid("code", "a code of CompressOnBuild");
+        return new WeightDecision(members["name"].AsString("name"), Forms.First(f => f.Word == form.Text).Form,
+            members.TryGetValue("encoding", out var encoding) ? encoding.AsString("encoding") : null, members["bits"].AsInt("bits", 1, 32), members["because"].AsString("because"), code,
+            members.TryGetValue("saturationSafe", out var safe) && safe.AsBool("saturationSafe"));
+    }
+
+    private static ValueDecision Value(PositionedJson json)
+    {
+        var members = Members(json, "an activation", ["name", "scale", "zeroPoint"]);
+        var scale = (float)members["scale"].AsNumber("scale");
+        if (!float.IsFinite(scale) || !float.IsNormal(scale) || scale < 0) throw members["scale"].Invalid("scale", "a positive 32-bit float");
+        return new ValueDecision(members["name"].AsString("name"), new QuantizationParameters(scale, (byte)members["zeroPoint"].AsInt("zeroPoint", 0, 255)));
+    }
+
+    private static BiasDecision Bias(PositionedJson json)
+    {
+        var members = Members(json, "a bias", ["weight", "steps"]);
+        const int Most = Techniques.Quantization.BiasCorrection.MostSteps;
+        return new BiasDecision(members["weight"].AsString("weight"), [.. members["steps"].AsString("steps").Split(' ').Select(s =>
+            int.TryParse(s, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var step) && Math.Abs((long)step) <= Most ? step
+                : throw members["steps"].Invalid("steps", $"a list of whole numbers from -{Most} to {Most}, with one space between"))]);
+    }
+
+    private static LockedResult Result(PositionedJson json)
+    {
+        var members = Members(json, "'result'", ["sha256", "bytes", "multiplyAdds", "metrics"]);
+        var sha256 = members["sha256"];
+        if (sha256.Kind != JsonTokenType.String || sha256.Text.Length != Sha256Length || !sha256.Text.All(char.IsAsciiHexDigitLower)) throw sha256.Invalid("sha256", "64 hexadecimal digits");
+        return new LockedResult(sha256.Text, Long("bytes"), Long("multiplyAdds"), Once(members["metrics"], "metrics", Metric, m => m.Name));
+
+        long Long(string key) => long.TryParse(members[key].Text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && members[key].Kind == JsonTokenType.Number
+            ? value : throw members[key].Invalid(key, "a whole number from 0");
+    }
+
+    private static LockedMetric Metric(PositionedJson json)
+    {
+        var members = Members(json, "a metric", ["name", "value", "samples"]);
+        return new LockedMetric(members["name"].AsString("name"), members["value"].AsNumber("value"), members["samples"].AsInt("samples", 0, MostSamples));
+    }
+
+    private static List<T> Once<T>(PositionedJson json, string key, Func<PositionedJson, T> read, Func<T, string> name)
+    {
+        if (json.Kind != JsonTokenType.StartArray) throw json.Invalid(key, "an array [ … ]");
+        var (seen, result) = (new HashSet<string>(StringComparer.Ordinal), new List<T>(json.Items.Count));
+        foreach (var item in json.Items)
+        {
+            result.Add(read(item));
+            if (!seen.Add(name(result[^1]))) throw item.Error($"'{key}' names '{name(result[^1])}' twice. Remove one.");
+        }
+        return result;
+    }
+
+    private static Dictionary<string, PositionedJson> Members(PositionedJson json, string what, string[] required, string[]? optional = null)
+    {
+        string[] known = [.. required, .. optional ?? []];
+        var members = json.AsObject(what).ToDictionary(m => m.Key.Text, m => m, StringComparer.Ordinal);
+        if (members.Values.FirstOrDefault(m => !known.Contains(m.Key.Text)) is { Key: { } unknown })
+            throw unknown.Error($"'{unknown.Text}' is not a key of {what}. Valid keys are {string.Join(", ", known)}. Remove it.");
+        if (required.FirstOrDefault(k => !members.ContainsKey(k)) is { } missing) throw json.Error($"{what} lacks '{missing}'. Take the file back from version control, or write it anew: {ForceEvaluate}.");
+        return members.ToDictionary(m => m.Key, m => m.Value.Value, StringComparer.Ordinal);
+    }
+}

@@ -1,0 +1,56 @@
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Encodings;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Operators;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>Fits the plan of a lock file to the model at hand. A file is not trusted: a plan the planner could not have made is refused before anything is built by it.</summary>
+internal static class LockedPlan
+{
+    /// <summary>The plan with its weights in the order of the model's.</summary>
+    /// <exception cref="CompressionException">COB3007: it does not fit.</exception>
+    public static Plan Fit(Plan plan, Planner planner, string path)
+    {
+        var opset = planner.Prepared.Opset();
+        var decisions = plan.Weights.ToDictionary(w => w.Site, StringComparer.Ordinal);
+        var sites = planner.Sites.ToDictionary(s => s.Name, StringComparer.Ordinal);
+        Require(decisions.Keys.FirstOrDefault(n => !sites.ContainsKey(n)), "the weight", "is not in the model");
+        Require(sites.Keys.FirstOrDefault(n => !decisions.ContainsKey(n)), "the weight", "has no decision");
+        var weights = planner.Sites.Select(s => decisions[s.Name]).ToArray();
+        foreach (var (weight, site) in weights.Zip(planner.Sites)) if (Misfit(weight, site, opset) is { } why) throw Error($"the weight '{weight.Site}' {why}");
+        if (!FormTable.Settle(weights, planner.Sites, opset).SequenceEqual(weights)) throw Error("the two matrices of an LSTM have forms that do not go together");
+
+        var region = planner.Region(weights.Where(w => w.Form == WeightForm.Static).Select(w => w.Site), plan.JoinRegions);
+        var values = plan.Values.ToDictionary(v => v.Value, v => v.Parameters, StringComparer.Ordinal);
+        var wanted = region.Values.Select(v => v.Value.Name).ToHashSet(StringComparer.Ordinal);
+        Require(wanted.FirstOrDefault(n => !values.ContainsKey(n)), "the activation", "has no range");
+        Require(values.Keys.FirstOrDefault(n => !wanted.Contains(n)), "the activation", "is none that this plan quantizes");
+        Require(region.Values.FirstOrDefault(v => v.Source is { } source && values.TryGetValue(source.Name, out var shared) && shared != values[v.Value.Name])?.Value.Name,
+            "the activation", "must have the scale and zero point of the one it comes from");
+
+        foreach (var bias in plan.Biases!)
+        {
+            if (!decisions.TryGetValue(bias.Site, out var weight) || weight.Form != WeightForm.Static || Transformer.Bias(sites[bias.Site])?.Count != bias.Steps.Count)
+                throw Error($"'biases' corrects the bias of '{bias.Site}', which has none of {bias.Steps.Count} channels to correct");
+        }
+        return plan with { Weights = weights };
+
+        void Require(string? name, string what, string why) { if (name is not null) throw Error($"{what} '{name}' {why}"); }
+
+        CompressionException Error(string what) =>
+            new(Codes.LockDoesNotFit, $"the lock file does not fit the model although the model did not change: {what}. Take the file back from version control, or write it anew: {LockFileReader.ForceEvaluate}.", path);
+    }
+
+    private static string? Misfit(WeightDecision weight, Site site, int opset)
+    {
+        if (weight.Encoding is null) return weight.Form != WeightForm.None || weight.SaturationSafe ? $"is left alone and has the form '{weight.Form}'" : null;
+        if (site.Tensor.ElementType != ElementType.Float || !float.IsFinite(site.LargestMagnitude)) return "holds values that no smaller form keeps";
+        if (weight.Encoding == HalfCast.Id)
+            return weight is { Form: WeightForm.Fp16, Bits: 16, SaturationSafe: false } && Weights.HalfWeight.Fits(site.LargestMagnitude) ? null : "cannot be written in 16 bits";
+        if (EncodingTable.All.FirstOrDefault(e => e.Id == weight.Encoding) is not { } encoding) return $"has the unknown encoding '{weight.Encoding}'";
+        var form = encoding == EncodingTable.Static ? WeightForm.Static : encoding == EncodingTable.DynamicMatMul || encoding == EncodingTable.DynamicLstm ? WeightForm.Dynamic : WeightForm.Weights;
+        if (weight.Form != form || weight.Bits != 8 || (form == WeightForm.Static && !site.IsObservable)) return $"has a form or bits that do not go with '{weight.Encoding}'";
+        return encoding.Refuses(site, opset) is { } refused ? $"cannot be written as '{weight.Encoding}': {refused}" : null;
+    }
+}
