@@ -66,6 +66,8 @@ public sealed record CompressionRequest
     public double? MaxAccuracyDrop { get; init; }
     /// <summary>Absolute conditions on the compressed model, e.g. <c>top1&gt;=0.80;cer&lt;=0.03</c>.</summary>
     public IReadOnlyList<Requirement> Require { get; init; } = [];
+    /// <summary>Largest allowed worsening of the primary metric against the accepted result of the lock file; null: not asked for, 0.005 applies where there is one.</summary>
+    public double? MaxRegression { get; init; }
     /// <summary>Largest size of the shipped model; null: no limit.</summary>
     public SizeLimit? MaxSize { get; init; }
     /// <summary>Largest latency as a share of the original's (0.8 = 80 %); null: no limit.</summary>
@@ -78,6 +80,14 @@ public sealed record CompressionRequest
     public bool Strict { get; init; }
     /// <summary>The HTML report shows the pictures of the samples that changed most.</summary>
     public bool ReportImages { get; init; }
+    /// <summary>A lock file is written; one that exists is used in any case.</summary>
+    public bool Lock { get; init; }
+    /// <summary>The lock file is followed and never changed; changed inputs fail.</summary>
+    public bool LockedMode { get; init; }
+    /// <summary>The lock file is not followed but written anew, and its accepted result replaced.</summary>
+    public bool ForceEvaluate { get; init; }
+    /// <summary>Where the lock file is: beside the model.</summary>
+    public string LockPath => Model + ".lock.json";
     /// <summary>Wall time after which the work is given up; null: 30 minutes for one model run.</summary>
     public TimeSpan? RunTimeout { get; init; }
 }

@@ -52,6 +52,8 @@ public sealed record CompressionResult
     public IReadOnlyList<string> AbsentFiles { get; init; } = [];
     /// <summary>Data folders whose listing matters: a file that appears there makes the result stale. Absolute paths.</summary>
     public IReadOnlyList<string> InputFolders { get; init; } = [];
+    /// <summary>The entry of the lock file that the result followed or wrote; null when no lock is in use.</summary>
+    internal LockState? Lock { get; init; }
 }
 
 /// <summary>Facts of one model.</summary>

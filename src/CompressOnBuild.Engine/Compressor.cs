@@ -50,21 +50,24 @@ public sealed class Compressor
     {
         var recipe = Recipe.Load(request.Recipe);
         OutputFolder.Prepare(request);
+        var modelLock = ModelLock.Open(request, recipe);
 
         run.Load();
         if (File.Exists(request.Recipe)) run.NoteInput(request.Recipe);
         using var session = new Session(run.Original, run.Settings("original"));
         using var data = run.OpenData(session);
+        var locked = modelLock?.Follow(Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limit : null));
         var prepared = Prepare(session, data, recipe);
-        var statistics = Calibrate(prepared, data, recipe);
+        var statistics = locked is null ? Calibrate(prepared, data, recipe) : null;
 
         var planner = new Planner(prepared, recipe, statistics, request.Target);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>());
         var evaluator = run.Evaluator(session, data);
-        var (plan, tried) = MakePlan(planner, transformer, recipe, evaluator, data);
+        var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
+        plan = transformer.WithBiases(plan);
         var (compressed, bytes) = Transform(transformer, plan);
 
-        var multiplyAdds = ResultFacts.MultiplyAdds(planner);
+        var multiplyAdds = locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
         return run.Finish(new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, multiplyAdds))
         {
             Weights = [.. ResultFacts.Weights(planner, transformer, plan)],
@@ -72,9 +75,13 @@ public sealed class Compressor
             Tried = tried,
             Recipe = (recipe.Name, recipe.Sha256),
             MultiplyAdds = multiplyAdds,
+            Plan = plan,
+            Lock = modelLock,
             IsSmallerExpected = compressed != run.Original,
         }, session, data, evaluator);
     }
+
+    private double Limit => request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop;
 
     /// <summary>Version of this engine, the package's version.</summary>
     public static string ToolVersion { get; } = typeof(Compressor).Assembly.GetName().Version!.ToString(3);
@@ -148,7 +155,7 @@ public sealed class Compressor
         var few = PairedRun.Samples(data).Take(FidelitySamples).ToArray();
         using var session = new Session(planner.Prepared, run.Settings("prepared"));
         var expected = few.Select(s => session.Run(s, cancel)).ToArray();
-        var search = new Search(planner, request.Goal, request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop, new SearchOracle(
+        var search = new Search(planner, request.Goal, Limit, new SearchOracle(
             plan =>
             {
                 var bytes = OnnxWriter.ToBytes(transformer.Apply(plan));

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation;
 using CompressOnBuild.Onnx;
+using CompressOnBuild.Planning;
 using CompressOnBuild.Reporting;
 using CompressOnBuild.Runtime;
 
@@ -20,6 +21,10 @@ internal sealed record CandidateModel(Model Model, byte[] Bytes, ModelFacts Fact
     public (string Name, string Sha256)? Recipe { get; init; }
     /// <summary>Multiply-accumulates of one run of the original; 0: not known.</summary>
     public long MultiplyAdds { get; init; }
+    /// <summary>Null: it was not made here.</summary>
+    public Plan? Plan { get; init; }
+    /// <summary>Null: none is in use.</summary>
+    public ModelLock? Lock { get; init; }
     /// <summary>A model that did not get smaller is an error.</summary>
     public bool IsSmallerExpected { get; init; }
 }
@@ -86,15 +91,22 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
     public Evaluator? Evaluator(Session session, EvaluationData? data) =>
         data is null ? null : new Evaluator(session, data.Metrics, data.Output, !data.IsOutputNamed, request.Seed, Threads);
 
+    /// <summary>Hashes of all inputs, and versions.</summary>
+    public Provenance Provenance((string Name, string Sha256)? recipe, EvaluationData? data) => new(ResultFacts.Sha256(originalFiles), recipe?.Name, recipe?.Sha256,
+        data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256, Compressor.ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant());
+
     /// <summary>From the second model to the verdict and the reports.</summary>
     /// <exception cref="GateException">The gate said no; the reports are written.</exception>
     public CompressionResult Finish(CandidateModel candidate, Session session, EvaluationData? data, Evaluator? evaluator)
     {
+        if (candidate.Lock?.Verify(candidate.Facts.Sha256) is { } other) Warn(other);
         using var compressed = new Session(candidate.Bytes, Settings("compressed"));
         Check(candidate.Model, data);
         var measurements = Measure(compressed, candidate.Model, evaluator, data);
         var before = ResultFacts.Read(Original, originalFiles, candidate.MultiplyAdds);
-        var gate = Gate.Judge(request, new GateInput(measurements.Metrics, before, candidate.Facts, measurements.Latency, candidate.IsSmallerExpected));
+        var (accepted, notComparable) = candidate.Lock?.Accepted(data?.Metrics[0]) ?? (null, null);
+        if (notComparable is not null) Warn(notComparable);
+        var gate = Gate.Judge(request, new GateInput(measurements.Metrics, before, candidate.Facts, measurements.Latency, candidate.IsSmallerExpected, accepted));
         foreach (var warning in gate.Warnings) Warn(warning);
 
         var folder = gate.Errors.Count == 0 ? request.Output : request.FailedOutput;
@@ -108,8 +120,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             Skipped = candidate.Skipped,
             Steps = Steps,
             Warnings = warnings,
-            Provenance = new Provenance(before.Sha256, candidate.Recipe?.Name, candidate.Recipe?.Sha256, data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256,
-                Compressor.ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant()),
+            Provenance = Provenance(candidate.Recipe, data),
             Measurements = measurements with
             {
                 PeakMemoryBytes = ProcessMemory.PeakWorkingSet(),
@@ -124,13 +135,14 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             InputNames = [.. session.Inputs.Select(p => p.Name)],
             OutputNames = [.. session.Outputs.Select(p => p.Name)],
             InputFiles = inputFiles,
-            AbsentFiles = data is null ? [] : [.. data.Absent],
+            // A lock file that appears is followed.
+            AbsentFiles = [.. data?.Absent ?? [], .. candidate.Lock is null && request.Candidate is null ? [request.LockPath] : Array.Empty<string>()],
             InputFolders = data is null ? [] : [.. data.Folders],
         };
-        Write(result, candidate.Bytes);
+        Write(result, candidate, gate.Errors.Count == 0 ? candidate.Lock : null);
         if (gate.Errors.Count > 0) throw new GateException(gate.Errors, result);
         if (request.Candidate is null) OutputFolder.RemoveFailed(request);
-        return result;
+        return result with { Lock = candidate.Lock?.State };
     }
 
     /// <summary>How a session on a model in the role <paramref name="role"/> runs.</summary>
@@ -173,13 +185,14 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         return new Measurements { Metrics = [.. metrics, .. comparison.OtherOutputs.Select(o => o.ToMetric(judged: !data.IsOutputNamed))], Latency = latency, Changes = changes.Result(data.Splits.Gate.Dataset.ClassNames, i => request.ReportImages ? data.Splits.Gate.Dataset.Thumbnail(data.Splits.Gate.Indices[i]) : null) };
     }
 
-    /// <summary>Leaves the model (if it was made here) and the reports, all or none.</summary>
-    private void Write(CompressionResult result, byte[] bytes)
+    /// <summary>Leaves the model (if it was made here), the reports and a new entry of the lock file, all or none.</summary>
+    private void Write(CompressionResult result, CandidateModel candidate, ModelLock? accepting)
     {
         using var batch = new OutputBatch();
-        if (request.Candidate is null) batch.Add(result.OutputModel, stream => stream.Write(bytes));
+        if (request.Candidate is null) batch.Add(result.OutputModel, stream => stream.Write(candidate.Bytes));
         ReportWriter.Add(batch, result, result.Folder);
-        batch.Commit();
+        if (accepting is null) batch.Commit();
+        else accepting.Commit(batch, candidate, result.Measurements.Metrics);
     }
 
     private InputFile[] Hash(IEnumerable<string> files)

@@ -17,12 +17,11 @@ internal static class ResultFacts
     /// <param name="model">The model.</param>
     /// <param name="files">Its file and those of its external data, in this order.</param>
     /// <param name="multiplyAdds">Multiply-accumulates of one run.</param>
-    public static ModelFacts Read(Model model, IReadOnlyList<InputFile> files, long multiplyAdds)
-    {
-        // A model with external data is all its files.
-        var sha256 = files.Count == 1 ? files[0].Sha256 : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join("\n", files.Select(f => f.Sha256)))));
-        return Of(model, sha256, files.Sum(f => f.Size), multiplyAdds);
-    }
+    public static ModelFacts Read(Model model, IReadOnlyList<InputFile> files, long multiplyAdds) => Of(model, Sha256(files), files.Sum(f => f.Size), multiplyAdds);
+
+    /// <summary>The hash of a model: of its file, or of a model with external data over the hashes of all its files.</summary>
+    public static string Sha256(IReadOnlyList<InputFile> files) =>
+        files.Count == 1 ? files[0].Sha256 : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join("\n", files.Select(f => f.Sha256)))));
 
     /// <summary>Facts of the model that is written as <paramref name="bytes"/>.</summary>
     public static ModelFacts Written(Model model, byte[] bytes, long multiplyAdds) => Of(model, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, multiplyAdds);

@@ -60,7 +60,9 @@ internal sealed class CompressModelItem
     /// The text of <c>request.rsp</c>: one argument a line, everything that can change the result and nothing that cannot.
     /// An option and its value share a line, so that a value may start with any character.
     /// </summary>
-    internal string Request(bool strict, bool reportImages, Action<string, string> report)
+    /// <param name="switches">Options without a value, one a line.</param>
+    /// <param name="report">Gets what is wrong: code and text.</param>
+    internal string Request(string switches, Action<string, string> report)
     {
         _report = report;
         if (!File.Exists(ModelPath))
@@ -80,13 +82,11 @@ internal sealed class CompressModelItem
         Append(text, "metric", List("Metric"));
         Append(text, "max-accuracy-drop", Number("MaxAccuracyDrop"));
         Append(text, "require", List("Require"));
+        Append(text, "max-regression", Number("MaxRegression"));
         Append(text, "max-size", OneLine("MaxSize", Value("MaxSize")));
         Append(text, "max-latency", OneLine("MaxLatency", Value("MaxLatency")));
         Append(text, "seed", Seed());
-        if (reportImages)
-            text.Append("--report-images\n");
-        if (strict)
-            text.Append("--strict\n");
+        text.Append(switches);
         CheckAvailable();
         return text.ToString();
     }
@@ -101,12 +101,8 @@ internal sealed class CompressModelItem
     {
         if (Value("Evaluator").Length > 0)
             NotAvailable("Evaluator", "Use Metric with one of the built-in metrics");
-        if (Value("MaxRegression").Length > 0)
-            NotAvailable("MaxRegression", "It compares with a lock file; use MaxAccuracyDrop or Require");
         if (Choice("Transport", s_transports) == "packed")
             NotAvailable("Transport=packed", "Use Transport=none");
-        if (File.Exists(ModelPath + ".lock.json"))
-            NotAvailable($"the lock file '{Spec}.lock.json'", "Move it away to build without it");
     }
 
     private void NotAvailable(string what, string instead) =>

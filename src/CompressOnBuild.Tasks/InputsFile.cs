@@ -15,6 +15,7 @@ namespace CompressOnBuild.Tasks;
 /// dir &lt;path&gt;                                          a folder whose recursive listing matters
 /// name &lt;path&gt;                                         a file in such a folder that was seen but not read
 /// absent &lt;path&gt;                                       a file that was looked for and was not there
+/// lock &lt;sha256&gt; &lt;size&gt; &lt;mtime, UTC ticks&gt; &lt;path&gt; TAB &lt;line&gt;   the entry of a lock file that begins with this line; the hash is of its lines alone
 /// out &lt;sha256&gt; &lt;size&gt; &lt;mtime, UTC ticks&gt; &lt;path&gt;  a file that was written
 /// </code>
 /// Paths are absolute and escaped like the fields of <see cref="WorkerLine"/>. Entries of a folder whose name starts with a dot, <c>Thumbs.db</c> and
@@ -97,16 +98,16 @@ internal static class InputsFile
             }
             else
             {
-                bool output = Starts(text, start, "out ");
-                string line = text.Substring(output ? start + 4 : start, end - (output ? start + 4 : start));
-                string? reason = CheckFile(line, output, out string path, out string? newLine);
+                string word = Starts(text, start, "out ") ? "out " : Starts(text, start, "lock ") ? "lock " : "";
+                string line = text.Substring(start + word.Length, end - start - word.Length);
+                string? reason = CheckFile(line, word, out string path, out string? newLine);
                 if (reason is not null)
                     return reason;
                 listed.Add(path);
                 if (newLine is not null)
                 {
                     renewed ??= new StringBuilder(text, 0, start, text.Length + 64);
-                    renewed.Append(output ? "out " : "").Append(newLine).Append('\n');
+                    renewed.Append(word).Append(newLine).Append('\n');
                     start = end + 1;
                     continue;
                 }
@@ -139,7 +140,7 @@ internal static class InputsFile
         return true;
     }
 
-    private static string? CheckFile(string line, bool output, out string path, out string? newLine)
+    private static string? CheckFile(string line, string word, out string path, out string? newLine)
     {
         int hashEnd = line.IndexOf(' ');
         int sizeEnd = line.IndexOf(' ', hashEnd + 1);
@@ -148,19 +149,23 @@ internal static class InputsFile
             throw new FormatException("not the form of an input: " + line);
         long size = long.Parse(line.Substring(hashEnd + 1, sizeEnd - hashEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture);
         long time = long.Parse(line.Substring(sizeEnd + 1, timeEnd - sizeEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture);
-        path = WorkerLine.Unescape(line.Substring(timeEnd + 1));
+        int pathEnd = line.IndexOf('\t', timeEnd);
+        string found = WorkerLine.Unescape(pathEnd < 0 ? line.Substring(timeEnd + 1) : line.Substring(timeEnd + 1, pathEnd - timeEnd - 1));
         newLine = null;
         string hash = line.Substring(0, hashEnd);
+        path = found;
+        string HashNow() => word != "lock " ? HashFile(found) : HashEntry(found, WorkerLine.Unescape(line.Substring(pathEnd + 1)));
         if (BehindLink(new FileInfo(path)) is not { } info)
-            return string.Equals(HashFile(path), hash, StringComparison.OrdinalIgnoreCase) ? null : $"'{LogText.Clean(path)}' changed";
+            return string.Equals(HashNow(), hash, StringComparison.OrdinalIgnoreCase) ? null : $"'{LogText.Clean(path)}' changed";
         if (!info.Exists)
             return $"'{LogText.Clean(path)}' is gone";
-        long found = info.LastWriteTimeUtc.Ticks;
-        if (info.Length == size && found == time)
+        long modified = info.LastWriteTimeUtc.Ticks;
+        if (info.Length == size && modified == time)
             return null;
-        if (info.Length != size || !string.Equals(HashFile(path), hash, StringComparison.OrdinalIgnoreCase))
-            return output ? $"its output '{LogText.Clean(path)}' was changed by someone else" : $"'{LogText.Clean(path)}' changed";
-        newLine = string.Concat(hash, " ", size.ToString(CultureInfo.InvariantCulture), " ") + found.ToString(CultureInfo.InvariantCulture) + line.Substring(timeEnd);
+        // Other entries make a lock file longer.
+        if ((info.Length != size && word != "lock ") || !string.Equals(HashNow(), hash, StringComparison.OrdinalIgnoreCase))
+            return word == "out " ? $"its output '{LogText.Clean(path)}' was changed by someone else" : $"'{LogText.Clean(path)}' changed";
+        newLine = string.Concat(hash, " ", info.Length.ToString(CultureInfo.InvariantCulture), " ") + modified.ToString(CultureInfo.InvariantCulture) + line.Substring(timeEnd);
         return null;
     }
 
@@ -247,6 +252,15 @@ internal static class InputsFile
     {
         using var sha = SHA256.Create();
         return Hex(sha.ComputeHash(content));
+    }
+
+    /// <summary>As the engine's <c>LockFile.EntrySha256</c>: the lines of one entry, whatever their ends; of a file without it, all of it.</summary>
+    internal static string HashEntry(string path, string firstLine)
+    {
+        string text = Encoding.UTF8.GetString(File.ReadAllBytes(path)).Replace("\r\n", "\n");
+        int start = text.IndexOf("\n" + firstLine + "\n", StringComparison.Ordinal);
+        int end = start < 0 ? -1 : text.IndexOf("\n    }", start, StringComparison.Ordinal);
+        return Hash(Encoding.UTF8.GetBytes(end < 0 ? text : text.Substring(start, end - start)));
     }
 
     internal static string HashFile(string path)

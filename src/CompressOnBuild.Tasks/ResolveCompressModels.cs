@@ -35,6 +35,15 @@ public sealed class ResolveCompressModels : Task
     /// <summary>report.html shows pictures of samples.</summary>
     public bool ReportImages { get; set; }
 
+    /// <summary>Lock files are written beside the models.</summary>
+    public bool UseLock { get; set; }
+
+    /// <summary>Lock files are followed and never changed.</summary>
+    public bool LockedMode { get; set; }
+
+    /// <summary>Every model is evaluated anew, whatever is up to date. Of this build alone: the requests do not say it.</summary>
+    public bool ForceEvaluate { get; set; }
+
     /// <summary>False in a design-time build: says what would ship and looks at nothing.</summary>
     public bool CheckFreshness { get; set; } = true;
 
@@ -132,7 +141,7 @@ public sealed class ResolveCompressModels : Task
             if (valid)
                 models.Add(model);
             else
-                model.Request(Strict, ReportImages, Report); // for its other errors
+                model.Request(Switches(), Report); // for its other errors
             if (!KeysOnly && Wanted is null)
                 model.ReportMisspelt(text => Log.LogWarning(null, TaskCodes.UnknownMetadata, TaskCodes.UnknownMetadata, project, 0, 0, 0, 0, LogText.Clean(text)));
         }
@@ -172,10 +181,14 @@ public sealed class ResolveCompressModels : Task
         }
     }
 
+    // A lock file that lies beside a model is used without being asked for: the list of inputs says whether there was one.
+    private string Switches() =>
+        (ReportImages ? "--report-images\n" : "") + (Strict ? "--strict\n" : "") + (UseLock ? "--lock\n" : "") + (LockedMode ? "--locked-mode\n" : "");
+
     private void Resolve(CompressModelItem model)
     {
         bool valid = true;
-        string request = model.Request(Strict, ReportImages, (code, text) =>
+        string request = model.Request(Switches(), (code, text) =>
         {
             valid = false;
             if (!KeysOnly && Wanted is null)
@@ -198,7 +211,7 @@ public sealed class ResolveCompressModels : Task
             return;
         }
         string? folder = Placement.Find(OutputRoot, model.Name, bytes, _frameworks);
-        string? why = CheckFreshness ? Placement.WhyStale(folder, bytes) : null;
+        string? why = !CheckFreshness ? null : ForceEvaluate && !NoBuild ? "CompressOnBuildForceEvaluate is set" : Placement.WhyStale(folder, bytes);
         if (folder is null && why is not null && !NoBuild)
         {
             if (_frameworks.Length > 1 && Wanted is null)

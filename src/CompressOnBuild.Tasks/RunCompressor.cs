@@ -50,6 +50,9 @@ public sealed class RunCompressor : ToolTask
     /// <summary>Threads of the worker; empty: all processors.</summary>
     public string Threads { get; set; } = "";
 
+    /// <summary>The model is evaluated anew even if its result is up to date, and its lock file renewed.</summary>
+    public bool ForceEvaluate { get; set; }
+
     protected override string ToolName => Path.DirectorySeparatorChar == '\\' ? "dotnet.exe" : "dotnet";
 
     protected override Encoding StandardOutputEncoding => new UTF8Encoding(false);
@@ -75,7 +78,7 @@ public sealed class RunCompressor : ToolTask
         {
             byte[] request = File.ReadAllBytes(RequestFile);
             // Another build may have answered since this one saw that it must: while this one waited, or before it asked for the folder.
-            if (Placement.WhyStale(folder, request) is null)
+            if (!ForceEvaluate && Placement.WhyStale(folder, request) is null)
                 return true;
             // The result of this request stays the answer until a better one is complete; that of another request is none.
             if (!Placement.IsAnswered(folder, request))
@@ -153,6 +156,8 @@ public sealed class RunCompressor : ToolTask
         line.AppendFileNameIfNotNull(Path.GetDirectoryName(RequestFile));
         if (Threads.Length > 0)
             line.AppendSwitch("--threads " + Threads);
+        if (ForceEvaluate)
+            line.AppendSwitch("--force-evaluate");
         line.AppendSwitch("--log msbuild");
         line.AppendSwitch("--parent-pid " + process.Id.ToString(CultureInfo.InvariantCulture));
         return line.ToString();

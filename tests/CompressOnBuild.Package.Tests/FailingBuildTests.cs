@@ -82,10 +82,10 @@ public class FailingBuildTests
     [TestMethod]
     public void PropertiesOfLaterVersionsAreErrors()
     {
-        using var project = new SampleProject("""<CompressModel Include="m.onnx" />""", properties: "<CompressOnBuildLock>true</CompressOnBuildLock>");
+        using var project = new SampleProject("""<CompressModel Include="m.onnx" />""", properties: "<CompressOnBuildCacheDirectory>cache</CompressOnBuildCacheDirectory>");
         project.WriteModel("m.onnx");
         var build = project.Build("-p:CompressOnBuildErrorLog=x.sarif").Failed("COB0006", "COB0006", "COB0011");
-        Assert.HasCount(1, build.Lines("The property CompressOnBuildLock is set"));
+        Assert.HasCount(1, build.Lines("The property CompressOnBuildCacheDirectory is set"));
     }
 
     [TestMethod]

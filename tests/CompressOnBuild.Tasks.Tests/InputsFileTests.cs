@@ -56,6 +56,26 @@ public sealed class InputsFileTests : IDisposable
     }
 
     [TestMethod]
+    public void OfALockFileTheEntryCounts()
+    {
+        const string First = "    \"auto balanced cpu\": {";
+        string Text(string value, string other) => $"{{\n  \"entries\": {{\n    \"a\": {{\n      \"x\": {other}\n    }},\n{First}\n      \"x\": {value}\n    }}\n  }}\n}}\n";
+        var path = _folder.Write("m.onnx.lock.json", Text("1", "1"));
+        string List() => string.Create(CultureInfo.InvariantCulture, $"lock {InputsFile.HashEntry(path, First)} {new FileInfo(path).Length} {File.GetLastWriteTimeUtc(path).Ticks} {path}\t{First}\n");
+        var list = List();
+        Assert.IsNull(Check(list));
+        File.WriteAllText(path, Text("1", "12345").ReplaceLineEndings("\r\n"));
+        Assert.IsNull(Check(list));
+        Assert.AreEqual($"cob-inputs 1 {s_hash}\n" + List(), File.ReadAllText(_folder["out/inputs.txt"]), "size and time are remembered");
+        File.WriteAllText(path, Text("2", "1"));
+        Assert.AreEqual($"'{path}' changed", Check(list));
+        File.WriteAllText(path, "{}");
+        Assert.AreEqual($"'{path}' changed", Check(list), "the entry is gone");
+        File.Delete(path);
+        Assert.AreEqual($"'{path}' is gone", Check(list));
+    }
+
+    [TestMethod]
     public void AFolderMayGetNoNewFile()
     {
         var a = _folder.Write("data/x/a.png", "a");

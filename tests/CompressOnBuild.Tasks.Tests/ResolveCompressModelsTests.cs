@@ -33,8 +33,8 @@ public sealed class ResolveCompressModelsTests : IDisposable
     {
         _folder.Write("d @ta/x.png", "x");
         var task = Task(Model("m.onnx", ("EvaluationData", "d @ta/"), ("Metric", "top1;\n   cer"), ("MaxAccuracyDrop", "0.02"), ("Goal", "Size"), ("TargetDevice", "cpu-vnni"),
-            ("Deployment", "content"), ("LogicalName", "x/y.onnx"), ("AccessorName", "Z"), ("Recipe", "int8")));
-        task.Strict = task.ReportImages = true;
+            ("Deployment", "content"), ("LogicalName", "x/y.onnx"), ("AccessorName", "Z"), ("Recipe", "int8"), ("MaxRegression", "0.003")));
+        task.Strict = task.ReportImages = task.UseLock = task.LockedMode = task.ForceEvaluate = true;
         Assert.IsTrue(task.Execute());
         Assert.AreEqual($"""
             {_folder["m.onnx"]}
@@ -46,9 +46,12 @@ public sealed class ResolveCompressModelsTests : IDisposable
             --evaluation-data={_folder["d @ta"]}
             --metric=top1;cer
             --max-accuracy-drop=0.02
+            --max-regression=0.003
             --seed=1
             --report-images
             --strict
+            --lock
+            --locked-mode
 
             """.ReplaceLineEndings("\n"), Request());
         Assert.AreNotEqual(0xEF, File.ReadAllBytes(_folder["obj/compressed/m/request.rsp"])[0], "no byte order mark");

@@ -179,6 +179,30 @@ public static class Codes
     /// <summary>No operator that reads a weight has a compressed form for it.</summary>
     public const string OperatorHasNoForm = "COB2107";
 
+    // 3xxx: lock and caches
+    /// <summary>The inputs of a lock file changed.</summary>
+    public const string LockedInputsChanged = "COB3001";
+    /// <summary>There is no lock file to follow.</summary>
+    public const string LockMissing = "COB3002";
+    /// <summary>Locked mode and renewing contradict each other.</summary>
+    public const string LockModesContradict = "COB3003";
+    /// <summary>A lock file holds a merge conflict.</summary>
+    public const string LockHasConflict = "COB3004";
+    /// <summary>A lock file is not valid.</summary>
+    public const string LockInvalid = "COB3005";
+    /// <summary>A lock file is of a newer version.</summary>
+    public const string LockVersionNewer = "COB3006";
+    /// <summary>A lock file does not fit its model.</summary>
+    public const string LockDoesNotFit = "COB3007";
+    /// <summary>Following a lock file gave other bytes.</summary>
+    public const string LockGaveOtherBytes = "COB3008";
+    /// <summary>The accepted result cannot be compared.</summary>
+    public const string LockNotComparable = "COB3009";
+    /// <summary>A lock file cannot be written.</summary>
+    public const string LockNotWritable = "COB3010";
+    /// <summary>There is no accepted result to compare with.</summary>
+    public const string RegressionWithoutLock = "COB3011";
+
     // 4xxx: the gate
     /// <summary>Optimized and unoptimized execution differ.</summary>
     public const string SelfCheckFailed = "COB4010";
@@ -198,6 +222,9 @@ public static class Codes
     public const string Grew = "COB4007";
     /// <summary>An output that no metric scores was ruined.</summary>
     public const string OtherOutputRuined = "COB4008";
+
+    /// <summary>The compressed model is worse than the accepted one.</summary>
+    public const string Regressed = "COB4011";
 
     // 5xxx: output
     /// <summary>The output cannot be written.</summary>

@@ -38,7 +38,7 @@ internal sealed class EvaluationData : IDisposable
         Metric.Check(request.Require.Select(r => r.Metric));
         if (request.EvaluationData is null && request.CalibrationData is null)
         {
-            var limit = request.MaxAccuracyDrop is not null ? "MaxAccuracyDrop" : request.Require.Count > 0 ? "Require" : request.MaxLatency is not null ? "MaxLatency" : null;
+            var limit = request.MaxAccuracyDrop is not null ? "MaxAccuracyDrop" : request.MaxRegression is not null ? "MaxRegression" : request.Require.Count > 0 ? "Require" : request.MaxLatency is not null ? "MaxLatency" : null;
             if (limit is null) return null;
             throw new CompressionException(Codes.LimitWithoutData, $"{limit} is given but no data to measure it on. Give EvaluationData (labelled where possible), or remove {limit}: the model is then compressed with data-free techniques and stays unmeasured.", request.Model);
         }

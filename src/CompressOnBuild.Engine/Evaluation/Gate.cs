@@ -3,8 +3,8 @@ using CompressOnBuild.Diagnostics;
 
 namespace CompressOnBuild.Evaluation;
 
-/// <summary>What is judged: the gate split's metrics, the primary one first, and the sizes and times of both models.</summary>
-internal sealed record GateInput(IReadOnlyList<MetricResult> Metrics, ModelFacts Original, ModelFacts Compressed, Latency? Latency, bool SmallerExpected);
+/// <summary>What is judged: the gate split's metrics, the primary one first, the sizes and times of both models, and what was accepted before, where that is known.</summary>
+internal sealed record GateInput(IReadOnlyList<MetricResult> Metrics, ModelFacts Original, ModelFacts Compressed, Latency? Latency, bool SmallerExpected, AcceptedResult? Accepted = null);
 
 /// <summary>The verdict, its warnings, and every broken limit as an error.</summary>
 internal sealed record GateResult(Verdict Verdict, IReadOnlyList<Diagnostic> Errors, IReadOnlyList<Diagnostic> Warnings);
@@ -39,6 +39,8 @@ internal static class Gate
                 else warnings.Add(new Diagnostic(Severity.Warning, Codes.Undecided, text, request.Model));
             }
         }
+        if (input is { Accepted: { } accepted, Metrics: [var judged, ..] } && Regression.Judge(judged, accepted, request.MaxRegression ?? Regression.DefaultMaxRegression) is { } regressed)
+            Error(Codes.Regressed, regressed);
         // Only the primary metric and outputs that none scores have a limit.
         foreach (var other in input.Metrics.Skip(1).Where(m => m is { Limit: not null, Passed: false }))
         {

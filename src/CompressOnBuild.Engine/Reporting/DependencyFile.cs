@@ -15,7 +15,8 @@ internal static class DependencyFile
     /// <summary>
     /// Writes both files into <paramref name="folder"/>. <paramref name="requestSha256"/>: hash of the response file's bytes, null when there
     /// was none. Lines of inputs.txt: <c>cob-inputs 1 HASH|none</c>, <c>SHA256 SIZE TICKS PATH</c> per file read, <c>absent PATH</c> per file
-    /// that was looked for in vain, <c>dir PATH</c> per data folder, <c>name PATH</c> per file in such a folder that was not read, <c>out SHA256 SIZE TICKS PATH</c> per file left. Paths are escaped.
+    /// that was looked for in vain, <c>dir PATH</c> per data folder, <c>name PATH</c> per file in such a folder that was not read, <c>lock SHA256 SIZE TICKS PATH TAB LINE</c> for the lock file's entry that
+    /// begins with this line, <c>out SHA256 SIZE TICKS PATH</c> per file left. Paths and the line are escaped.
     /// </summary>
     public static void Write(CompressionResult result, string folder, string? requestSha256)
     {
@@ -34,6 +35,7 @@ internal static class DependencyFile
             text.Append("dir ").Append(Escape(directory)).Append('\n');
             foreach (var path in OldFiles(directory).Where(listed.Add)) text.Append("name ").Append(Escape(path)).Append('\n');
         }
+        if (result.Lock is { } entry) text.Append("lock ").Append(Line(entry.File).TrimEnd('\n')).Append('\t').Append(Escape(entry.FirstLine)).Append('\n');
         foreach (var path in left) text.Append("out ").Append(Line(InputFile.Of(path)));
         OutputFile.WriteText(Path.Combine(folder, Inputs), text.ToString());
     }

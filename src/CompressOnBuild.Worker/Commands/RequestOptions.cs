@@ -21,6 +21,7 @@ internal sealed class RequestOptions
     private readonly Option<string> metric = Text("metric", "One or more metrics, separated by ';'; the first is the primary one.");
     private readonly Option<string> maxDrop = Text("max-accuracy-drop", "Largest allowed worsening of the primary metric, in its own unit [default: 0.01].");
     private readonly Option<string> require = Text("require", "Conditions on the compressed model: \"top1>=0.80;cer<=0.03\".");
+    private readonly Option<string> maxRegression = Text("max-regression", "Largest allowed worsening against the accepted result of the lock file [default: 0.005].");
     private readonly Option<string> maxSize = Text("max-size", "Largest size: 4MB, or 25% of the original.");
     private readonly Option<string> maxLatency = Text("max-latency", "Largest latency as a share of the original's: 80%.");
     private readonly Option<string> seed = Text("seed", "Seed of everything that draws [default: 1].");
@@ -28,12 +29,15 @@ internal sealed class RequestOptions
     private readonly Option<string> runTimeout = Text("run-timeout", "Longest single run of the model, in seconds [default: 1800].");
     private readonly Option<bool> reportImages = new("--report-images") { Description = "report.html shows the pictures of the samples that changed most." };
     private readonly Option<bool> strict = new("--strict") { Description = "An inconclusive or unmeasured verdict fails." };
+    private readonly Option<bool> useLock = new("--lock") { Description = "Write <model>.lock.json; one that exists is used in any case." };
+    private readonly Option<bool> lockedMode = new("--locked-mode") { Description = "Follow the lock file, and fail when its inputs changed." };
+    private readonly Option<bool> forceEvaluate = new("--force-evaluate") { Description = "Do not follow the lock file but write it anew." };
 
     /// <summary>In the order of the help.</summary>
-    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, reportImages, strict];
+    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, reportImages, strict, useLock, lockedMode, forceEvaluate];
 
     /// <summary>Those that mean something where nothing is compressed.</summary>
-    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, target])];
+    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, target, maxRegression, useLock, lockedMode, forceEvaluate])];
 
     /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used. With <paramref name="candidate"/> it asks for a comparison.</summary>
     public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model, string? candidate = null)
@@ -68,6 +72,7 @@ internal sealed class RequestOptions
             Metrics = metrics,
             MaxAccuracyDrop = read.Number(maxDrop.Name, parsed.GetValue(maxDrop), "numbers of at least 0, in the metric's own unit, such as 0.01", v => v >= 0),
             Require = requirements,
+            MaxRegression = read.Number(maxRegression.Name, parsed.GetValue(maxRegression), "numbers of at least 0, in the metric's own unit, such as 0.005", v => v >= 0),
             MaxSize = read.Size(maxSize.Name, parsed.GetValue(maxSize)),
             MaxLatency = read.Share(maxLatency.Name, parsed.GetValue(maxLatency)),
             Seed = read.Whole(seed.Name, parsed.GetValue(seed), 1, 0, int.MaxValue),
@@ -75,6 +80,9 @@ internal sealed class RequestOptions
             RunTimeout = read.Number(runTimeout.Name, parsed.GetValue(runTimeout), "seconds above 0, up to 86400", v => v is > 0 and <= 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
             ReportImages = parsed.GetValue(reportImages),
             Strict = parsed.GetValue(strict),
+            Lock = parsed.GetValue(useLock),
+            LockedMode = parsed.GetValue(lockedMode),
+            ForceEvaluate = parsed.GetValue(forceEvaluate),
         }, errors);
     }
 
