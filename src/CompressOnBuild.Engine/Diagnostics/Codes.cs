@@ -140,6 +140,14 @@ public static class Codes
     public const string FewSamples = "COB1125";
     /// <summary>Calibration data repeats evaluation data.</summary>
     public const string SplitsOverlap = "COB1126";
+    /// <summary>A row of a table is not valid.</summary>
+    public const string TableInvalid = "COB1130";
+    /// <summary>Texts have no tokenizer.</summary>
+    public const string TokenizerMissing = "COB1131";
+    /// <summary>The tokenizer is not valid.</summary>
+    public const string TokenizerInvalid = "COB1132";
+    /// <summary>The tokenizer is not supported.</summary>
+    public const string TokenizerUnsupported = "COB1133";
     /// <summary>A recording cannot be decoded.</summary>
     public const string SoundUnreadable = "COB1140";
     /// <summary>A recording has another rate or length than the model takes.</summary>

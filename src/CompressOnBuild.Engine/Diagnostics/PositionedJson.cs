@@ -19,13 +19,22 @@ internal sealed class PositionedJson
     private readonly Source source;
     private readonly int start;
 
-    private PositionedJson(Source source, JsonTokenType kind, string text, long start) => (this.source, Kind, Text, this.start) = (source, kind, text, (int)start);
+    // Never added to: most values of a large file are numbers.
+    private static readonly List<PositionedJson> NoItems = [];
+    private static readonly List<(PositionedJson, PositionedJson)> NoMembers = [];
+
+    private PositionedJson(Source source, JsonTokenType kind, string text, long start)
+    {
+        (this.source, Kind, Text, this.start) = (source, kind, text, (int)start);
+        Items = kind == JsonTokenType.StartArray ? [] : NoItems;
+        Members = kind == JsonTokenType.StartObject ? [] : NoMembers;
+    }
 
     public JsonTokenType Kind { get; }
     /// <summary>The string's value, or the number as written.</summary>
     public string Text { get; }
-    public List<PositionedJson> Items { get; } = [];
-    public List<(PositionedJson Key, PositionedJson Value)> Members { get; } = [];
+    public List<PositionedJson> Items { get; }
+    public List<(PositionedJson Key, PositionedJson Value)> Members { get; }
 
     /// <summary>Reads and parses a file.</summary>
     /// <exception cref="CompressionException">The codes of <paramref name="kind"/>.</exception>
@@ -39,15 +48,16 @@ internal sealed class PositionedJson
         return Parse(bytes, path, kind);
     }
 
-    /// <summary>Parses UTF-8 text. <paramref name="file"/> is what errors name.</summary>
+    /// <summary>Parses UTF-8 text. <paramref name="file"/> is what errors name; <paramref name="firstLine"/>: where the text begins in it,
+    /// asked for only by an error.</summary>
     /// <exception cref="CompressionException">The codes of <paramref name="kind"/>.</exception>
-    public static PositionedJson Parse(byte[] bytes, string file, JsonKind kind)
+    public static PositionedJson Parse(byte[] bytes, string file, JsonKind kind, Func<int>? firstLine = null)
     {
         if (bytes.Length > kind.MaxBytes) throw TooLarge(bytes.Length, file, kind);
-        var source = new Source(file, kind, bytes.AsMemory(bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0));
+        var source = new Source(file, kind, bytes.AsMemory(bytes.AsSpan().StartsWith(Encoding.UTF8.Preamble) ? Encoding.UTF8.Preamble.Length : 0), firstLine);
         var notJson = kind.NotJson ?? kind.Code;
         if (!System.Text.Unicode.Utf8.IsValid(source.Text.Span))
-            throw new CompressionException(notJson, $"{kind.What} is not UTF-8 text. Save it as UTF-8.", file);
+            throw new CompressionException(notJson, $"{kind.What} is not UTF-8 text. Save it as UTF-8.", file, firstLine?.Invoke() ?? 0, firstLine is null ? 0 : 1);
         var reader = new Utf8JsonReader(source.Text.Span, new JsonReaderOptions
         {
             CommentHandling = kind.Lenient ? JsonCommentHandling.Skip : JsonCommentHandling.Disallow, AllowTrailingCommas = kind.Lenient, MaxDepth = 32,
@@ -69,7 +79,7 @@ internal sealed class PositionedJson
         catch (InvalidOperationException e)
         {
             // A string whose escapes are half a surrogate pair.
-            throw new CompressionException(notJson, $"{kind.What} holds a text that is no valid Unicode. Correct its \\u escapes.", file, inner: e);
+            throw new CompressionException(notJson, $"{kind.What} holds a text that is no valid Unicode. Correct its \\u escapes.", file, firstLine?.Invoke() ?? 0, firstLine is null ? 0 : 1, e);
         }
     }
 
@@ -145,7 +155,7 @@ internal sealed class PositionedJson
     }
 
     // Positions are worked out only when an error needs one: counting for each token of a hostile file would take quadratic time.
-    private sealed record Source(string File, JsonKind Kind, ReadOnlyMemory<byte> Text)
+    private sealed record Source(string File, JsonKind Kind, ReadOnlyMemory<byte> Text, Func<int>? FirstLine)
     {
         public int LineStart(int line)
         {
@@ -158,7 +168,7 @@ internal sealed class PositionedJson
         {
             var before = Text.Span[..Math.Min(index, Text.Length)];
             var lineStart = before.LastIndexOf((byte)'\n') + 1;
-            return (before.Count((byte)'\n') + 1, Encoding.UTF8.GetCharCount(before[lineStart..]) + 1);
+            return (before.Count((byte)'\n') + (FirstLine?.Invoke() ?? 1), Encoding.UTF8.GetCharCount(before[lineStart..]) + 1);
         }
     }
 }

@@ -40,14 +40,16 @@ internal sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<st
 /// </summary>
 internal sealed record EvaluationConfiguration
 {
-    /// <summary>Model input to the data's name for it (an array).</summary>
-    public IReadOnlyDictionary<string, string> Inputs { get; init; } = new Dictionary<string, string>();
+    /// <summary>Model input to the data's names for it: one array, or the columns of a table.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<string>> Inputs { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
     /// <summary>Inputs that have the same value in every sample.</summary>
     internal IReadOnlyDictionary<string, FixedInput> Fixed { get; init; } = new Dictionary<string, FixedInput>();
     /// <summary>The output that is scored; null: the first.</summary>
     public string? Output { get; init; }
     /// <summary>The data's name for the labels.</summary>
     public string Labels { get; init; } = "labels";
+    /// <summary>Whether the file says what the labels are called.</summary>
+    public bool AreLabelsNamed { get; init; }
     /// <summary>What the labels are; null: their type and shape say it.</summary>
     public LabelKind? LabelKind { get; init; }
     public Decoding Decoding { get; init; } = new();
@@ -85,7 +87,7 @@ internal sealed record EvaluationConfiguration
         var root = PositionedJson.Load(path, Kind);
         foreach (var (key, _) in root.AsObject("the file"))
             if (!Keys.Contains(key.Text)) throw key.Error($"the key '{key.Text}' is unknown. Valid keys are {string.Join(", ", Keys)}. Correct or remove it.");
-        var inputs = new Dictionary<string, string>(StringComparer.Ordinal);
+        var inputs = new Dictionary<string, IReadOnlyList<string>>(StringComparer.Ordinal);
         var constants = new Dictionary<string, FixedInput>(StringComparer.Ordinal);
         var decoding = new Decoding();
         var audio = new SoundSettings();
@@ -98,7 +100,7 @@ internal sealed record EvaluationConfiguration
             var key = name.Text;
             switch (key)
             {
-                case "inputs": foreach (var (input, array) in value.AsObject(key)) inputs[input.Text] = array.AsString(input.Text); break;
+                case "inputs": foreach (var (input, names) in value.AsObject(key)) inputs[input.Text] = Names(input.Text, names); break;
                 case "fixed": foreach (var (input, constant) in value.AsObject(key)) constants[input.Text] = new FixedInput(input.Text, constant); break;
                 case "output": output = value.AsString(key); break;
                 case "labels": labels = value.AsString(key); break;
@@ -132,6 +134,17 @@ internal sealed record EvaluationConfiguration
             }
             decoding = decoding with { Alphabet = symbols };
         }
-        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", LabelKind = labelKind, Decoding = decoding, Audio = audio, Files = files };
+        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", AreLabelsNamed = labels is not null, LabelKind = labelKind, Decoding = decoding, Audio = audio, Files = files };
+    }
+
+    /// <summary>The array that feeds an input: what <c>inputs</c> calls it, else the input's own name.</summary>
+    /// <exception cref="CompressionException">COB1118: several names.</exception>
+    public string ArrayOf(string input) => !Inputs.TryGetValue(input, out var names) ? input : names is [var name] ? name
+        : throw new CompressionException(Codes.EvaluationConfigurationInvalid, $"'{input}' has {names.Count} names. Valid for arrays is one; several columns feed an input where the data is a table (.csv, .jsonl). Correct 'inputs'.", Files.FirstOrDefault());
+
+    private static List<string> Names(string input, PositionedJson value)
+    {
+        if (value.Kind != System.Text.Json.JsonTokenType.StartArray) return [value.AsString(input)];
+        return value.Items.Count > 0 ? value.Items.ConvertAll(n => n.AsString(input)) : throw value.Invalid(input, "a name or an array of names");
     }
 }

@@ -15,9 +15,9 @@ internal sealed class RequestOptions
     private readonly Option<string> recipe = Text("recipe", $"A preset ({string.Join(", ", Recipe.Presets)}) or the path of a recipe file [default: auto].");
     private readonly Option<string> goal = Text("goal", "What 'auto' minimises: size, speed or balanced [default: balanced].");
     private readonly Option<string> target = Text("target", "Where the model will run: cpu, cpu-vnni, cuda, directml, qnn, coreml or web [default: cpu].");
-    private readonly Option<string> calibration = Text("calibration-data", "Samples to calibrate on: .npz, a folder of images, test_data_set_* folders.");
+    private readonly Option<string> calibration = Text("calibration-data", "Samples to calibrate on: .npz, .npy, .csv, .jsonl, a folder of images or sounds, test_data_set_* folders.");
     private readonly Option<string> evaluation = Text("evaluation-data", "Samples to measure on, with labels where there are some.", "--data");
-    private readonly Option<string> preprocessing = Text("preprocessing", "A preprocessor_config.json [default: beside the model or in the data folder].");
+    private readonly Option<string> preprocessing = Text("preprocessing", "A preprocessor_config.json, or a tokenizer.json or vocab.txt [default: beside the model or in the data folder].");
     private readonly Option<string> metric = Text("metric", "One or more metrics, separated by ';'; the first is the primary one.");
     private readonly Option<string> maxDrop = Text("max-accuracy-drop", "Largest allowed worsening of the primary metric, in its own unit [default: 0.01].");
     private readonly Option<string> require = Text("require", "Conditions on the compressed model: \"top1>=0.80;cer<=0.03\".");

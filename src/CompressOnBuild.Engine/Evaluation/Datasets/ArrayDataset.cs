@@ -43,7 +43,7 @@ internal sealed class ArrayDataset : IDataset
                 throw new CompressionException(Codes.InputMissing, $"the model takes {InputCheck.Names(open)} but one .npy file feeds one input. Give the folder of .npy files named as the inputs, an .npz file, or the other inputs a value under 'fixed' in evaluation.json.", path);
             foreach (var input in open)
             {
-                var name = only ?? Configuration.Inputs.GetValueOrDefault(input.Name, input.Name);
+                var name = only ?? Configuration.ArrayOf(input.Name);
                 if (!store.Contains(name))
                     throw new CompressionException(Codes.InputMissing, $"the model's input '{input.Name}' has no array '{name}'. There {(store.Names.Count == 1 ? "is" : "are")} {Shown(store.Names)}; the model takes {InputCheck.Names(context.Inputs)}. Name each array as its input, or map the names in evaluation.json: {{ \"inputs\": {{ \"<input>\": \"<array>\" }} }}.", path);
                 var array = store.Open(name);
