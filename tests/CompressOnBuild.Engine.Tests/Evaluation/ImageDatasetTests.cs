@@ -144,6 +144,26 @@ public sealed class ImageDatasetTests
     }
 
     [TestMethod]
+    public void RefusesAPictureWhoseHeaderSays50000x50000()
+    {
+        using var scratch = new ScratchFolder();
+        // A header of 8-bit RGB and a hundred bytes of pixels: 7.5 GB if it were believed.
+        File.WriteAllBytes(scratch["a.png"], Convert.FromBase64String("iVBORw0KGgoAAAANSUhEUgAAw1AAAMNQCAIAAADEzaqdAAAADElEQVR4nGNgoD0AAABkAAGGZDw1AAAAAElFTkSuQmCC"));
+        scratch.Write("preprocessor_config.json", Raw);
+        using var data = Dataset.Open(scratch.Path, AnyPicture);
+        var e = Assert.ThrowsExactly<CompressionException>(() => data.Read(0));
+        Assert.AreEqual(Codes.DataTooLarge, e.Diagnostic.Code, e.Message);
+    }
+
+    [TestMethod]
+    public void RefusesAListWithoutPictures()
+    {
+        using var scratch = new ScratchFolder();
+        scratch.Write("labels.csv", "file,label\n");
+        Fails(scratch.Path, Codes.DataEmpty);
+    }
+
+    [TestMethod]
     public void RefusesAPictureOfAnotherSizeThanTheInput()
     {
         using var scratch = new ScratchFolder();

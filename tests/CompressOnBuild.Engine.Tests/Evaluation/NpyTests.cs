@@ -87,6 +87,24 @@ public sealed class NpyTests
     }
 
     [TestMethod]
+    public void RowsOfAFileLargerThanAnArrayCanBeAreReadOneByOne()
+    {
+        using var scratch = new ScratchFolder();
+        var header = NpzBuilder.Npy("{'descr': '<f4', 'fortran_order': False, 'shape': (400000000, 2), }", []);
+        using (var file = File.Create(scratch["a.npy"]))
+        {
+            file.Write(header);
+            file.SetLength(header.Length + 3_200_000_000); // a hole, which takes no space
+            file.Seek(-8, SeekOrigin.End);
+            file.Write(MemoryMarshal.AsBytes<float>([5, 6]));
+        }
+        var before = GC.GetAllocatedBytesForCurrentThread();
+        using var data = Dataset.Open(scratch["a.npy"], XOnly);
+        CollectionAssert.AreEqual(new float[] { 5, 6 }, data.Read(399_999_999).Inputs["x"].ToFloats());
+        Assert.IsLessThan(1 << 20, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [TestMethod]
     public void RefusesOneFileForTwoInputs()
     {
         using var scratch = new ScratchFolder();

@@ -125,6 +125,19 @@ public sealed class NpzTests
     }
 
     [TestMethod]
+    public void RefusesABombBeforeItUnpacks()
+    {
+        using var scratch = new ScratchFolder();
+        // Header and directory agree on 3 GB; what is stored unpacks to 4000 bytes.
+        var bomb = new NpzBuilder().Raw("x", NpzBuilder.Npy("{'descr': '<f4', 'fortran_order': False, 'shape': (375000000, 2), }", new byte[4000])).Save(scratch["d.npz"], compressed: true);
+        var bytes = File.ReadAllBytes(bomb);
+        for (var i = 0; i + 4 <= bytes.Length; i++)
+            if (BitConverter.ToInt32(bytes, i) == 4128) BitConverter.GetBytes(3000000128u).CopyTo(bytes, i);
+        File.WriteAllBytes(bomb, bytes);
+        Assert.AreEqual(Codes.DataTooLarge, Assert.ThrowsExactly<CompressionException>(() => Dataset.Open(bomb, XOnly)).Diagnostic.Code);
+    }
+
+    [TestMethod]
     public void RefusesAMissingInputAndNamesWhatIsThere()
     {
         var message = Fails(Codes.InputMissing, b => b.Floats("image", [1, 2], 1, 2));

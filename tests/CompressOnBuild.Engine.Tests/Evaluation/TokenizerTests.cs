@@ -57,6 +57,15 @@ public sealed class TokenizerTests
     }
 
     [TestMethod]
+    [DataRow(2L)]
+    [DataRow(1L << 40)]
+    public void ALengthWithoutRoomForATextIsAnError(long length)
+    {
+        using var scratch = new ScratchFolder();
+        Assert.AreEqual(Codes.InputMismatch, Assert.ThrowsExactly<CompressionException>(() => Encode(scratch, Vocabulary, "", "how", Model(length, "input_ids"))).Diagnostic.Code);
+    }
+
+    [TestMethod]
     [DataRow("""{ "do_lower_case": false }""", "HeLLo hello", "1 0 13 2")]
     [DataRow("""{ "do_lower_case": true, "strip_accents": false }""", "HELLO h\u00E9llo", "1 13 0 2")]
     [DataRow("""{ "model_max_length": 4, "tokenize_chinese_chars": false }""", "ah\u535A how are", "1 0 15 2")]

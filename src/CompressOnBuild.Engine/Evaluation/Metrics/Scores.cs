@@ -125,6 +125,6 @@ internal static class Scores
     public static void CheckRange(in Outcome outcome, long label, int scores)
     {
         if (label >= scores && scores > 1)
-            throw new CompressionException(Codes.LabelOutOfRange, $"sample '{outcome.SampleId}' has the label {label} but the output has {scores} scores (0 to {scores - 1}). Classes count from 0. Correct the labels, or name the output with the scores in evaluation.json ('output').");
+            throw new CompressionException(Codes.LabelOutOfRange, $"sample '{outcome.SampleId}' has the label {label} but the output has {scores} scores (0 to {scores - 1}). Classes count from 0. Correct the labels, or name the output with the scores in evaluation.json ('output'); numbers to predict are \"labelKind\": \"values\" there.");
     }
 }

@@ -29,12 +29,13 @@ internal sealed class CsvTable : ITable
             if (records.Count == 0) throw new CompressionException(code, "the file is empty. Valid is a line with the names of the columns and one line per sample. Fill it.", path, 1, 1);
             var head = records.Text(0);
             configuration = new(CultureInfo.InvariantCulture) { Delimiter = Delimiters.MaxBy(d => head.Count(c => c == d)).ToString(), HasHeaderRecord = false, IgnoreBlankLines = false };
-            Columns = Fields(0);
-            for (var i = 0; i < Columns.Count; i++)
+            var names = Fields(0);
+            for (var i = 0; i < names.Length; i++)
             {
-                if (Columns[i].Length == 0 && Columns.Count > 1) Columns = [.. Columns.Take(i), $"column {i + 1}", .. Columns.Skip(i + 1)]; // the index that pandas writes has no name
-                if (!places.TryAdd(Columns[i], i)) throw ErrorAt(0, i, code, $"there are two columns '{Columns[i]}'. Each column has a name of its own. Rename one.");
+                if (names[i].Length == 0 && names.Length > 1) names[i] = $"column {i + 1}"; // the index that pandas writes has no name
+                if (!places.TryAdd(names[i], i)) throw ErrorAt(0, i, code, $"there are two columns '{names[i]}'. Each column has a name of its own. Rename one.");
             }
+            Columns = names;
         }
         catch
         {
@@ -48,6 +49,8 @@ internal sealed class CsvTable : ITable
     public IReadOnlyList<string> Columns { get; }
 
     public int HeadLine => records.Line(0);
+
+    public bool Has(string column) => places.ContainsKey(column);
 
     public int Line(int index) => records.Line(index + 1);
 

@@ -10,6 +10,7 @@ internal interface ITable : IDisposable
     int Count { get; }
     /// <summary>Names of the values, in the file's order: those of the head line, or of the first object.</summary>
     IReadOnlyList<string> Columns { get; }
+    bool Has(string column);
     /// <exception cref="CompressionException">The row is malformed.</exception>
     ITableRow Row(int index);
     /// <summary>The line in which row <paramref name="index"/> begins: for messages, it is counted each time.</summary>

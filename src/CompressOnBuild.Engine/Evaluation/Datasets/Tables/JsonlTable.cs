@@ -9,11 +9,16 @@ internal sealed class JsonlTable : ITable
     private static readonly JsonKind Kind = new("the line", RecordFile.LongestRecord, Codes.TableInvalid);
 
     private readonly RecordFile records;
+    private readonly HashSet<string> names;
 
     public JsonlTable(string path)
     {
         records = new RecordFile(path, quoted: false, Codes.TableInvalid);
-        try { Columns = Count == 0 ? [] : [.. Object(0).Members.Select(m => m.Key.Text)]; }
+        try
+        {
+            Columns = Count == 0 ? [] : [.. Object(0).Members.Select(m => m.Key.Text)];
+            names = Columns.ToHashSet(StringComparer.Ordinal);
+        }
         catch
         {
             records.Dispose();
@@ -26,6 +31,8 @@ internal sealed class JsonlTable : ITable
     public IReadOnlyList<string> Columns { get; }
 
     public int HeadLine => records.Line(0);
+
+    public bool Has(string column) => names.Contains(column);
 
     public int Line(int index) => records.Line(index);
 
@@ -41,15 +48,15 @@ internal sealed class JsonlTable : ITable
 
     private sealed class JsonRow(PositionedJson json) : ITableRow
     {
+        private readonly Dictionary<string, PositionedJson> values = json.Members.ToDictionary(m => m.Key.Text, m => m.Value, StringComparer.Ordinal);
+
         public TableCell this[string column]
         {
             get
             {
-                foreach (var (key, value) in json.Members)
-                    if (key.Text == column)
-                        return new(column, value.Kind == JsonTokenType.String ? value.Text : null,
-                            value.Kind is JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False ? value.Text : null, value, value.Error);
-                throw json.Error($"the object has no '{column}'. Valid is the same keys in every line. Add it.");
+                if (!values.TryGetValue(column, out var value)) throw json.Error($"the object has no '{column}'. Valid is the same keys in every line. Add it.");
+                return new(column, value.Kind == JsonTokenType.String ? value.Text : null,
+                    value.Kind is JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False ? value.Text : null, value, value.Error);
             }
         }
     }

@@ -12,7 +12,7 @@ internal sealed class RecordFile : IDisposable
     /// <summary>Longest record, in bytes.</summary>
     public const int LongestRecord = 16 << 20;
 
-    private const int Block = 1 << 16;
+    private const int Block = 1 << 16, MostRecords = 1 << 27;
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly FileStream stream;
@@ -92,7 +92,11 @@ internal sealed class RecordFile : IDisposable
                 var c = buffer[i];
                 if (quoted && c == '"') inQuotes = !inQuotes; // a doubled quote leaves and enters again
                 if (c is (byte)'\n' or (byte)'\r' && !inQuotes) begin = null;
-                else if (begin is null) begins.Add((begin = at + i).Value);
+                else if (begin is null)
+                {
+                    if (begins.Count == MostRecords) throw new CompressionException(Codes.DataTooLarge, $"the file has more than {MostRecords} lines, the most that are valid. Split it.", Path);
+                    begins.Add((begin = at + i).Value);
+                }
                 else if (at + i - begin >= LongestRecord)
                 {
                     begins.Add(at + i);

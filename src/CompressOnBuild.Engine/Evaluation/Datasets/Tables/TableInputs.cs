@@ -21,9 +21,9 @@ internal sealed class TableInputs
     {
         foreach (var input in open)
         {
-            IReadOnlyList<string> columns = named.TryGetValue(input.Name, out var given) ? given : table.Columns.Contains(input.Name) ? [input.Name]
+            IReadOnlyList<string> columns = named.TryGetValue(input.Name, out var given) ? given : table.Has(input.Name) ? [input.Name]
                 : takesAll ? [.. table.Columns.Where(c => c != label)] : [input.Name];
-            if (columns.FirstOrDefault(c => !table.Columns.Contains(c)) is { } missing)
+            if (columns.FirstOrDefault(c => !table.Has(c)) is { } missing)
                 throw new CompressionException(Codes.InputMissing, $"the model's input '{input.Name}' has no column '{missing}'. The columns are {string.Join(", ", table.Columns.Take(20).Select(c => $"'{c}'"))}{(table.Columns.Count > 20 ? ", …" : "")}; the model takes {InputCheck.Names(open)}. {(input.Name == "input_ids" ? "Texts stand in a column 'text'. " : "")}Name each column as its input, or name the columns in evaluation.json: {{ \"inputs\": {{ \"<input>\": [\"<column>\", …] }} }}.", table.Path, table.HeadLine, 1);
             if (!TensorText.Supports(input.ElementType))
                 throw new CompressionException(Codes.InputMismatch, $"the model's input '{input.Name}' is {input}, which no table can feed. Valid are numbers and booleans. Export the model with numeric inputs.", table.Path);

@@ -16,9 +16,9 @@ internal static class TableLabels
     public static string? Column(ITable table, EvaluationConfiguration configuration)
     {
         if (configuration.AreLabelsNamed)
-            return table.Columns.Contains(configuration.Labels) ? configuration.Labels : throw new CompressionException(Codes.LabelsInvalid,
+            return table.Has(configuration.Labels) ? configuration.Labels : throw new CompressionException(Codes.LabelsInvalid,
                 $"there is no column '{configuration.Labels}', which evaluation.json names as the labels. The columns are {string.Join(", ", table.Columns.Take(20).Select(c => $"'{c}'"))}. Correct 'labels'.", table.Path, table.HeadLine, 1);
-        return table.Columns.Contains("label") ? "label" : table.Columns.Contains("labels") ? "labels" : null;
+        return table.Has("label") ? "label" : table.Has("labels") ? "labels" : null;
     }
 
     /// <exception cref="CompressionException">COB1113 with line and column.</exception>

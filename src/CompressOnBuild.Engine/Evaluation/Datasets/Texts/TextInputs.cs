@@ -11,6 +11,7 @@ namespace CompressOnBuild.Evaluation.Datasets.Texts;
 /// </summary>
 internal sealed class TextInputs
 {
+    private const int LongestSequence = 1 << 20;
     private const string Ids = "input_ids", Mask = "attention_mask", Types = "token_type_ids";
 
     private readonly List<ModelValue> inputs;
@@ -25,9 +26,12 @@ internal sealed class TextInputs
         foreach (var input in inputs)
             if (input.ElementType is not (ElementType.Int64 or ElementType.Int32) || input.Shape is { Count: not 2 } || input.Shape?[0] is not (null or 1))
                 throw new CompressionException(Codes.InputMismatch, $"the model's input '{input.Name}' is {input}. Valid for texts are whole numbers (Int64 or Int32) of shape [1, length]. Export the model that way, or store the token ids as .npz.", file.Path);
-        length = (int?)inputs.Select(i => i.Shape?[1]).FirstOrDefault(d => d is not null);
+        length = (int?)Math.Min(int.MaxValue, inputs.Select(i => i.Shape?[1]).FirstOrDefault(d => d is not null) ?? -1) is >= 0 and var known ? known : null;
         if (length is { } fixedLength && inputs.Any(i => i.Shape?[1] is { } other && other != fixedLength))
             throw new CompressionException(Codes.InputMismatch, $"the model's inputs {string.Join(", ", inputs.Select(i => $"'{i.Name}' {i}"))} differ in length. Valid is one length for all. Export the model again.", file.Path);
+        var special = (columns.Count == 2 ? tokenizer.Pair : tokenizer.Single)?.Count(p => p.Sequence is null) ?? 0;
+        if (length is { } given && (given <= special || given > LongestSequence))
+            throw new CompressionException(Codes.InputMismatch, $"the model takes sequences of length {given}. Valid for this tokenizer, which adds {special} special tokens, is {special + 1} to {LongestSequence}. Export the model with another length, or store the token ids as .npz.", file.Path);
         if (length is not null && tokenizer.PadId is null)
             throw new CompressionException(Codes.TokenizerInvalid, $"the model takes sequences of length {length}, and the tokenizer names no padding token. Add 'padding' with 'pad_id' to the file, or a token [PAD] or <pad>.", file.Path);
         if (columns.Count == 2 && tokenizer.Pair is null)
@@ -40,8 +44,8 @@ internal sealed class TextInputs
     {
         if (!open.Any(i => i.Name == Ids)) return null;
         IReadOnlyList<string> columns = named.TryGetValue(Ids, out var given) ? given
-            : table.Columns.Contains(Ids) || !table.Columns.Contains("text") ? [] : table.Columns.Contains("text_pair") ? ["text", "text_pair"] : ["text"];
-        if (columns.Count is not (1 or 2) || !columns.All(table.Columns.Contains) || columns.Any(c => table.Row(0)[c].Text is null)) return null;
+            : table.Has(Ids) || !table.Has("text") ? [] : table.Has("text_pair") ? ["text", "text_pair"] : ["text"];
+        if (columns.Count is not (1 or 2) || !columns.All(table.Has) || columns.Any(c => table.Row(0)[c].Text is null)) return null;
         var file = TokenizerFile.Find(table.Path, context);
         return new([.. open.Where(i => i.Name is Ids or Mask or Types)], columns, file);
     }

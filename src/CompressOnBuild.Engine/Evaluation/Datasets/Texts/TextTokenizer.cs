@@ -45,16 +45,10 @@ internal sealed record TextTokenizer(Tokenizer Model, IReadOnlyList<AddedToken> 
                 ids.Add(id);
                 types.Add(part.Type);
             }
-        var mask = Enumerable.Repeat(1L, ids.Count).ToList();
-        var padding = (length ?? Math.Max(PadTo ?? 0, (ids.Count + PadToMultiple - 1) / PadToMultiple * PadToMultiple)) - ids.Count;
-        for (; padding > 0; padding--)
-        {
-            var at = PadLeft ? 0 : ids.Count;
-            ids.Insert(at, PadId ?? 0);
-            types.Insert(at, PadType);
-            mask.Insert(at, 0);
-        }
-        return new([.. ids], [.. mask], [.. types]);
+        var padding = Math.Max(0, (length ?? Math.Max(PadTo ?? 0, (ids.Count + PadToMultiple - 1) / PadToMultiple * PadToMultiple)) - ids.Count);
+        return new(Padded(ids, PadId ?? 0), Padded(Enumerable.Repeat(1L, ids.Count), 0), Padded(types, PadType));
+
+        long[] Padded(IEnumerable<long> values, long with) => PadLeft ? [.. Enumerable.Repeat(with, padding), .. values] : [.. values, .. Enumerable.Repeat(with, padding)];
     }
 
     /// <summary>
@@ -73,15 +67,18 @@ internal sealed record TextTokenizer(Tokenizer Model, IReadOnlyList<AddedToken> 
     private IEnumerable<int> Ids(string text)
     {
         var begin = 0;
+        var places = new int[Added.Count]; // where each added token comes next
+        Array.Fill(places, -1);
         while (begin < text.Length)
         {
             // The first added token that comes; of several at one place the longest.
             AddedToken? next = null;
             var at = text.Length;
-            foreach (var token in Added)
+            for (var i = 0; i < places.Length; i++)
             {
-                var found = text.IndexOf(token.Text, begin, StringComparison.Ordinal);
-                if (found >= 0 && (found < at || found == at && token.Text.Length > next!.Text.Length)) (next, at) = (token, found);
+                var token = Added[i];
+                if (places[i] < begin && (places[i] = text.IndexOf(token.Text, begin, StringComparison.Ordinal)) < 0) places[i] = int.MaxValue;
+                if (places[i] < at || places[i] == at && token.Text.Length > (next?.Text.Length ?? 0)) (next, at) = (token, places[i]);
             }
             if (at > begin)
                 foreach (var id in Model.EncodeToIds(text[begin..at])) yield return id;
