@@ -20,6 +20,7 @@ public class CompressorTests
         Assert.IsEmpty(result.Measurements.Metrics);
         Assert.IsNull(result.Provenance.GateSha256);
         Assert.IsTrue(result.Weights.Count(w => w.Bits == 8 && w.Encoding == "cast-mul") >= 3, string.Join(", ", result.Weights.Select(w => w.Encoding)));
+        Assert.IsTrue(result.Weights.All(w => w.SignalToNoise is > 30 and < 70), string.Join(", ", result.Weights.Select(w => w.SignalToNoise)));
         Assert.IsLessThan(0.3, (double)result.Compressed.Bytes / result.Original.Bytes);
         Close(model.Model, result.OutputModel, 0.03, ("x", Tensor.Create(Network.Picture(2, 7), 1, Network.Channels, Network.Side, Network.Side)));
     }
@@ -44,13 +45,18 @@ public class CompressorTests
     public void WithoutLabelsTheOriginalIsTheReference()
     {
         using var scores = new ModelCase(Network.Build()).With(Network.Unlabelled(Network.Pictures(40)));
-        CollectionAssert.AreEqual(new[] { "cosine", "sqnr" }, scores.RunWhateverTheVerdict(r => r with { Recipe = "int8-weights" }).Measurements.Metrics.Select(m => m.Name).ToArray());
+        var scored = scores.RunWhateverTheVerdict(r => r with { Recipe = "int8-weights" }).Measurements;
+        CollectionAssert.AreEqual(new[] { "cosine", "sqnr" }, scored.Metrics.Select(m => m.Name).ToArray());
+        Assert.AreEqual((scored.Metrics[0].Samples, 0), (scored.Changes!.Samples, scored.Changes.Decided), "figures alone are no decisions");
         var network = Network.Build();
         network.Proto.Graph.Output[0].Name = "p";
         using var shares = new ModelCase(network.Node("Softmax", ["y"], ["p"])).With(Network.Unlabelled(Network.Pictures(40)));
         var result = shares.RunWhateverTheVerdict(r => r with { Recipe = "int8-weights" });
         CollectionAssert.AreEqual(new[] { "agreement", "cosine" }, result.Measurements.Metrics.Select(m => m.Name).ToArray());
         Assert.AreEqual(1, result.Measurements.Metrics[0].Original, "the original agrees with itself");
+        var changes = result.Measurements.Changes!;
+        Assert.AreEqual(1 - (double)changes.Changed / changes.Decided, result.Measurements.Metrics[0].Compressed, 1e-12);
+        Assert.AreEqual(changes.Samples, changes.Equal + changes.Histogram.Sum(b => b.Samples));
     }
 
     [TestMethod]

@@ -11,7 +11,8 @@ namespace CompressOnBuild.Evaluation;
 /// <param name="decides">Whether outputs are decisions at all; those of a regression are none.</param>
 internal sealed class SampleChanges(Decoding decoding, bool decides)
 {
-    private const double BinWidth = 5, LowestBin = -20, HighestBin = 100;
+    private const double Lowest = -20, Highest = 100;
+    private const int MostBins = 24;
 
     private readonly List<double> ratios = [];
     private readonly Dictionary<(long Original, long Compressed), (int Samples, int RightToWrong, int WrongToRight)> pairs = [];
@@ -89,10 +90,13 @@ internal sealed class SampleChanges(Decoding decoding, bool decides)
 
     private List<SignalToNoiseBin> Histogram()
     {
-        var counts = ratios.Where(r => !double.IsPositiveInfinity(r)).GroupBy(r => Math.Floor(Math.Clamp(r, LowestBin, HighestBin - BinWidth) / BinWidth)).ToDictionary(g => g.Key, g => g.Count());
-        if (counts.Count == 0) return [];
+        var differing = ratios.Where(r => !double.IsPositiveInfinity(r)).Select(r => Math.Clamp(r, Lowest, Math.BitDecrement(Highest))).ToList();
+        if (differing.Count == 0) return [];
+        // Round bounds, and as fine as a reader can tell apart.
+        var width = ((double[])[1, 2, 5]).First(w => Math.Floor(differing.Max() / w) - Math.Floor(differing.Min() / w) < MostBins);
+        var counts = differing.GroupBy(r => Math.Floor(r / width)).ToDictionary(g => g.Key, g => g.Count());
         var bins = new List<SignalToNoiseBin>();
-        for (var bin = counts.Keys.Min(); bin <= counts.Keys.Max(); bin++) bins.Add(new(bin * BinWidth, (bin + 1) * BinWidth, counts.GetValueOrDefault(bin)));
+        for (var bin = counts.Keys.Min(); bin <= counts.Keys.Max(); bin++) bins.Add(new(bin * width, (bin + 1) * width, counts.GetValueOrDefault(bin)));
         return bins;
     }
 

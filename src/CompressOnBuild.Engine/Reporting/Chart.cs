@@ -17,8 +17,8 @@ internal sealed class Chart
 
     // A colour stands for its role: the style sheet has the custom property, light and dark.
     public static readonly OxyColor Ink = OxyColor.FromRgb(1, 0, 0), Soft = OxyColor.FromRgb(2, 0, 0), Line = OxyColor.FromRgb(3, 0, 0),
-        Was = OxyColor.FromRgb(4, 0, 0), Now = OxyColor.FromRgb(5, 0, 0), Kept = OxyColor.FromRgb(6, 0, 0);
-    private static readonly string[] Roles = ["ink", "soft", "line", "was", "now", "kept"];
+        Was = OxyColor.FromRgb(4, 0, 0), Now = OxyColor.FromRgb(5, 0, 0), Kept = OxyColor.FromRgb(6, 0, 0), Bad = OxyColor.FromRgb(7, 0, 0);
+    private static readonly string[] Roles = ["ink", "soft", "line", "was", "now", "kept", "bad"];
 
     private readonly string counted;
 

@@ -42,12 +42,16 @@ internal static class HtmlCandidates
         var values = Chart.Axis(v => MetricText.Value(metric, v));
         // Steps no finer than the figures' last digit, and room for some of them where all values are alike.
         var step = MetricText.Step(metric);
-        var (lowest, highest) = (points.Min(p => p.Value), points.Max(p => p.Value));
+        double? limit = points[0].Original && result.Measurements.Metrics is [{ Limit: { } most }, ..] && double.IsFinite(most) ? points[0].Value + (up ? -most : most) : null;
+        double[] shown = [.. points.Select(p => p.Value), limit ?? points[0].Value];
+        var (lowest, highest) = (shown.Min(), shown.Max());
         var room = Math.Max(5 * step, 0.25 * (highest - lowest));
         (values.MinimumMajorStep, values.Minimum, values.Maximum) = (step, lowest - room, highest + room);
         if (!up) (values.StartPosition, values.EndPosition) = (1, 0);
         var chart = new Chart(Chart.Axis(v => Figures.Number(v), $"size of the file, {scale.Unit}", least: 0), values, metric);
 
+        if (limit is { } least)
+            chart.Model.Annotations.Add(new LineAnnotation { Type = LineAnnotationType.Horizontal, Y = least, Color = Chart.Bad, LineStyle = LineStyle.Dash, Text = "limit", TextColor = Chart.Bad, TextLinePosition = 0.01, TextHorizontalAlignment = HorizontalAlignment.Left });
         var frontier = new LineSeries { Color = Chart.Was, StrokeThickness = 1.5 };
         foreach (var point in Frontier(points, up)) frontier.Points.Add(new DataPoint(point.Bytes / scale.Bytes, point.Value));
         chart.Model.Series.Add(frontier);
@@ -67,7 +71,7 @@ internal static class HtmlCandidates
         var label = $"{metric} against size of {points.Count} models. " + (chosen is null ? "None was chosen." : $"Chosen: {Figures.Bytes(chosen.Bytes)} at {MetricText.Value(metric, chosen.Value)}. The table below has the figures.");
         html.Add("<figure>");
         chart.Add(html, label, [.. points.Select(p => $"{p.Name}: {Figures.Bytes(p.Bytes)}, {MetricText.Value(metric, p.Value)}")]);
-        html.Add("<figcaption>Up is better, left is smaller. The line joins those that none beats in both: the frontier.</figcaption>\n</figure>");
+        html.Add($"<figcaption>Up is better, left is smaller. The solid line joins those that none beats in both: the frontier.{(limit is null ? "" : " The dashed line is the limit, counted from the original.")}</figcaption>\n</figure>");
     }
 
     /// <summary>Those that no other beats in size and value, by size.</summary>

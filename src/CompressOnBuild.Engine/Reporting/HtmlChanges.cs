@@ -33,12 +33,13 @@ internal static class HtmlChanges
     {
         if (changes.Histogram.Count == 0) return;
         var bars = new RectangleBarSeries { FillColor = Chart.Now, StrokeThickness = 0 };
-        foreach (var bin in changes.Histogram) bars.Items.Add(new RectangleBarItem(bin.Low + 0.25, 0, bin.High - 0.25, bin.Samples));
+        var (width, gap) = (changes.Histogram[0].High - changes.Histogram[0].Low, 0.04 * (changes.Histogram[0].High - changes.Histogram[0].Low));
+        foreach (var bin in changes.Histogram) bars.Items.Add(new RectangleBarItem(bin.Low + gap, 0, bin.High - gap, bin.Samples));
         var most = changes.Histogram.Max(b => b.Samples);
         var counts = Chart.Axis(v => v.ToString("N0", CultureInfo.InvariantCulture), least: 0, most: most * 1.08);
         counts.MinimumMajorStep = 1;
         var decibels = Chart.Axis(v => Figures.Number(v), "signal to noise of a sample's output, dB", changes.Histogram[0].Low, changes.Histogram[^1].High);
-        (decibels.MinimumMajorStep, decibels.MinimumPadding, decibels.MaximumPadding) = (5, 0, 0);
+        (decibels.MinimumMajorStep, decibels.MinimumPadding, decibels.MaximumPadding) = (width, 0, 0);
         var chart = new Chart(decibels, counts, "samples");
         chart.Model.Series.Add(bars);
         var median = changes.MedianSignalToNoise is { } m ? double.IsPositiveInfinity(m) ? "more than half are equal" : $"median {Decibels(m)}" : "";
@@ -112,7 +113,7 @@ internal static class HtmlChanges
                 html.Add($"<dt>original</dt><dd>{sample.Original}</dd><dt>compressed</dt><dd>{sample.Compressed}</dd>");
             }
             else html.Add("<dl>");
-            html.Add($"<dt>signal to noise</dt><dd>{Decibels(sample.SignalToNoise)}</dd></dl>\n</li>");
+            html.Add($"<dt><abbr title=\"signal to noise\">SNR</abbr></dt><dd>{Decibels(sample.SignalToNoise)}</dd></dl>\n</li>");
         }
         html.Add("</ol>");
     }

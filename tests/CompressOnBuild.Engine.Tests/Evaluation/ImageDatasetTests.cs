@@ -66,6 +66,17 @@ public sealed class ImageDatasetTests
         Assert.AreEqual("cat/1.png", data.Id(0));
         Assert.AreEqual(new ClassLabel(0), data.Label(0));
         Assert.AreEqual(new ClassLabel(1), data.Label(1));
+        CollectionAssert.AreEqual((string[])["cat", "dog"], data.ClassNames!.ToArray());
+    }
+
+    [TestMethod]
+    public void ThumbnailsKeepSmallPicturesAndShrinkLargeOnes()
+    {
+        var small = Thumbnail.Of(new Picture(2, 1, 3, [255, 0, 0, 1, 2, 3]));
+        using (var picture = SKBitmap.Decode(small)) Assert.AreEqual("2 #ffff0000 #ff010203", $"{picture.Width} {picture.GetPixel(0, 0)} {picture.GetPixel(1, 0)}");
+        using var large = SKBitmap.Decode(Thumbnail.Of(new Picture(1000, 250, 3, [.. Enumerable.Repeat((byte)200, 750_000)])));
+        Assert.AreEqual((240, 60), (large.Width, large.Height));
+        Assert.IsTrue(Math.Abs(large.GetPixel(120, 30).Red - 200) < 3);
     }
 
     [TestMethod]

@@ -74,6 +74,8 @@ public sealed class SampleChangesTests
         Assert.AreEqual(100, found.Histogram[^1].High);
         Assert.AreEqual("2 at -20, 1 at 20, 1 at 95", string.Join(", ", found.Histogram.Where(b => b.Samples > 0).Select(b => $"{b.Samples} at {b.Low}")));
         Assert.IsTrue(found.Histogram.Zip(found.Histogram.Skip(1)).All(p => p.First.High == p.Second.Low));
+        var narrow = Collect([([10, 0], [9, 0], null), ([10, 0], [9.1f, 0], null)]).Histogram;
+        Assert.AreEqual("20..21: 2", string.Join(", ", narrow.Select(b => $"{b.Low}..{b.High}: {b.Samples}")), "bins are as fine as the spread allows");
         Assert.AreEqual(20, found.MedianSignalToNoise!.Value, 1e-9);
         Assert.IsTrue(found.Worst.Take(2).All(w => double.IsNegativeInfinity(w.SignalToNoise!.Value)));
     }

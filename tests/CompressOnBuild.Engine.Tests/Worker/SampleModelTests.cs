@@ -43,13 +43,14 @@ public sealed class SampleModelTests
     public void PresetsPassTheGateAtAThirdOfTheBytes(string sample, string recipe)
     {
         using var folder = new ScratchFolder();
-        var run = WorkerProcess.Compress([.. Arguments(sample), "--recipe", recipe, "--output", folder["out"], "--strict"]);
+        var run = WorkerProcess.Compress([.. Arguments(sample), "--recipe", recipe, "--output", folder["out"], "--strict", "--report-images"]);
         Assert.AreEqual(0, run.ExitCode, run.Output);
         using var report = JsonDocument.Parse(File.ReadAllBytes(folder["out/report.json"]));
         Assert.AreEqual("pass", report.RootElement.GetProperty("verdict").GetString());
         var (before, after) = (Bytes("original"), Bytes("compressed"));
         Assert.IsLessThan(0.35, (double)after / before);
         Assert.AreEqual(after, new FileInfo(folder[$"out/{sample}.onnx"]).Length);
+        Assert.AreEqual(sample == "shapes", File.ReadAllText(folder["out/report.html"]).Contains("data:image/png;base64,", StringComparison.Ordinal), "pictures, where there are some and they are asked for");
 
         long Bytes(string model) => report.RootElement.GetProperty(model).GetProperty("bytes").GetInt64();
     }
@@ -64,7 +65,9 @@ public sealed class SampleModelTests
         {
             var run = WorkerProcess.Compress([.. Arguments(sample), "--threads", threads, "--output", folder[name]]);
             Assert.AreEqual(0, run.ExitCode, run.Output);
-            hashes.Add($"{Hash(folder[$"{name}/{sample}.onnx"])} {Hash(folder[$"{name}/report.json"])}");
+            using var measured = JsonDocument.Parse(File.ReadAllBytes(folder[$"{name}/measurements.json"]));
+            hashes.Add($"{Hash(folder[$"{name}/{sample}.onnx"])} {Hash(folder[$"{name}/report.json"])} {measured.RootElement.GetProperty("changes").GetRawText()}");
+            Assert.DoesNotContain("data:image", File.ReadAllText(folder[$"{name}/report.html"]), "nobody asked for pictures");
         }
         Assert.HasCount(1, hashes.Distinct(), string.Join('\n', hashes));
 
