@@ -25,6 +25,10 @@ public sealed record OutputChanges
     /// by how much the outputs differ. Samples without any difference are not listed.</summary>
     public required IReadOnlyList<SampleChange> Worst { get; init; }
 
+    /// <summary>A ratio below it counts as it, in dB.</summary>
+    public const double LeastSignalToNoise = -20;
+    /// <summary>A ratio above it counts as it, in dB.</summary>
+    public const double MostSignalToNoise = 100;
     /// <summary>Largest number of <see cref="Pairs"/>.</summary>
     public const int MostPairs = 50;
     /// <summary>Largest number of <see cref="Worst"/>.</summary>
@@ -32,8 +36,8 @@ public sealed record OutputChanges
 }
 
 /// <summary>Samples whose signal-to-noise ratio lies in one interval.</summary>
-/// <param name="Low">Lower bound in dB, inclusive; the lowest bin also holds what is below it.</param>
-/// <param name="High">Upper bound in dB, exclusive; the highest bin also holds what is above it.</param>
+/// <param name="Low">Lower bound in dB, inclusive; a bin from <see cref="OutputChanges.LeastSignalToNoise"/> also holds what is below it.</param>
+/// <param name="High">Upper bound in dB, exclusive; a bin to <see cref="OutputChanges.MostSignalToNoise"/> also holds what is above it.</param>
 /// <param name="Samples">Number of samples.</param>
 public sealed record SignalToNoiseBin(double Low, double High, int Samples);
 

@@ -11,7 +11,6 @@ namespace CompressOnBuild.Evaluation;
 /// <param name="decides">Whether outputs are decisions at all; those of a regression are none.</param>
 internal sealed class SampleChanges(Decoding decoding, bool decides)
 {
-    private const double Lowest = -20, Highest = 100;
     private const int MostBins = 24;
 
     private readonly List<double> ratios = [];
@@ -90,7 +89,7 @@ internal sealed class SampleChanges(Decoding decoding, bool decides)
 
     private List<SignalToNoiseBin> Histogram()
     {
-        var differing = ratios.Where(r => !double.IsPositiveInfinity(r)).Select(r => Math.Clamp(r, Lowest, Math.BitDecrement(Highest))).ToList();
+        var differing = ratios.Where(r => !double.IsPositiveInfinity(r)).Select(r => Math.Clamp(r, OutputChanges.LeastSignalToNoise, Math.BitDecrement(OutputChanges.MostSignalToNoise))).ToList();
         if (differing.Count == 0) return [];
         // Round bounds, and as fine as a reader can tell apart.
         var width = ((double[])[1, 2, 5]).First(w => Math.Floor(differing.Max() / w) - Math.Floor(differing.Min() / w) < MostBins);

@@ -45,15 +45,18 @@ internal static class HtmlChanges
         var median = changes.MedianSignalToNoise is { } m ? double.IsPositiveInfinity(m) ? "more than half are equal" : $"median {Decibels(m)}" : "";
         html.Add("<h3>How far outputs moved</h3>\n<figure>");
         chart.Add(html, $"Histogram of the signal-to-noise ratio of {Figures.Count(changes.Samples - changes.Equal)} outputs that differ; {median}. The table below has the figures.");
-        html.Add($"<figcaption>Right is closer to the original: 20 dB is a difference of a tenth of the output, 40 dB of a hundredth; {median}.{(changes.Equal > 0 ? $" Not shown: {Figures.Count(changes.Equal)} whose outputs are equal." : "")}</figcaption>\n</figure>");
+        html.Add($"<figcaption>Right is closer to the original: 20 dB is a difference of a tenth of the output, 40 dB of a hundredth; {median}.{(changes.Histogram[^1].High >= OutputChanges.MostSignalToNoise ? " The last bar holds all that lie above it, too." : "")}{(changes.Equal > 0 ? $" Not shown: {Figures.Count(changes.Equal)} whose outputs are equal." : "")}</figcaption>\n</figure>");
         html.Add("<details><summary>As a table</summary>");
         HtmlTable.Open(html, "How far outputs moved", false, new("signal to noise", true), new("samples", true));
         foreach (var bin in changes.Histogram.Where(b => b.Samples > 0))
-            html.Add($"<tr><td class=\"n\">{bin.Low} to {bin.High} dB</td><td class=\"n\">{Figures.Count(bin.Samples)}</td></tr>");
+            html.Add($"<tr><td class=\"n\">{Bounds(bin)}</td><td class=\"n\">{Figures.Count(bin.Samples)}</td></tr>");
         if (changes.Equal > 0) html.Add($"<tr><td class=\"n\">equal</td><td class=\"n\">{Figures.Count(changes.Equal)}</td></tr>");
         HtmlTable.Close(html);
         html.Add("</details>");
     }
+
+    private static string Bounds(SignalToNoiseBin bin) => bin.Low <= OutputChanges.LeastSignalToNoise ? Figures.Text($"below {bin.High} dB")
+        : bin.High >= OutputChanges.MostSignalToNoise ? Figures.Text($"{bin.Low} dB and more") : Figures.Text($"{bin.Low} to {bin.High} dB");
 
     private static void Pairs(HtmlWriter html, OutputChanges changes)
     {
