@@ -29,7 +29,7 @@ switch (args.FirstOrDefault())
 
 int Pack(string version, string output, bool tool = true)
 {
-    string[] projects = tool ? ["src/CompressOnBuild", "src/CompressOnBuild.Worker"] : ["src/CompressOnBuild"];
+    string[] projects = tool ? ["src/CompressOnBuild", "src/CompressOnBuild.Worker", "src/CompressOnBuild.Evaluation"] : ["src/CompressOnBuild"];
     foreach (string project in projects)
     {
         string[] versionArgument = version.Length > 0 ? [$"-p:Version={version}"] : [];

@@ -60,6 +60,11 @@ public sealed record CompressionRequest
     public string? EvaluationData { get; init; }
     /// <summary>A <c>preprocessor_config.json</c>; null: the file of that name beside the model or in the data folder.</summary>
     public string? Preprocessing { get; init; }
+    /// <summary>
+    /// A metric of the user's own, <c>path#type</c>: the absolute path of an assembly and the full name of a class in it that implements
+    /// <c>CompressOnBuild.Evaluation.IEvaluator</c>; null: none. It is code that runs: only the user may name it, never a file that came from elsewhere.
+    /// </summary>
+    public string? Evaluator { get; init; }
     /// <summary>Metric names; the first is the primary one. Empty: chosen from the data.</summary>
     public IReadOnlyList<string> Metrics { get; init; } = [];
     /// <summary>Largest allowed worsening of the primary metric; null: not asked for, 0.01 applies where there is data.</summary>

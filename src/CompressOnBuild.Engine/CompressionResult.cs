@@ -104,8 +104,9 @@ public sealed record SkippedWeight(string Name, string Operator, IReadOnlyList<l
 /// <param name="OnnxRuntimeVersion">Version of the runtime that measured.</param>
 /// <param name="Seed">As <see cref="CompressionRequest.Seed"/>.</param>
 /// <param name="Target">As <see cref="CompressionRequest.Target"/>, in lower case.</param>
+/// <param name="EvaluatorSha256">Of the assembly with the user's own metric; null when there is none.</param>
 public sealed record Provenance(string ModelSha256, string? RecipeName, string? RecipeSha256, string? CalibrationSha256, string? SelectionSha256,
-    string? GateSha256, string ToolVersion, string OnnxRuntimeVersion, int Seed, string Target);
+    string? GateSha256, string ToolVersion, string OnnxRuntimeVersion, int Seed, string Target, string? EvaluatorSha256 = null);
 
 /// <summary>What differs between machines and runs.</summary>
 public sealed record Measurements

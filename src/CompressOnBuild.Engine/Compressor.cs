@@ -115,7 +115,7 @@ public sealed class Compressor
     {
         using var rewritten = new Session(prepared, run.Settings("prepared"));
         if (data is null) return prepared;
-        var samples = PairedRun.Samples(data).Take(2).ToArray();
+        var samples = data.CalibrationRuns(2).Read(cancel).ToArray();
         var expected = samples.Select(s => session.Run(s, cancel)).ToArray();
         var worst = Fidelity.WorstOutput(expected, [.. samples.Select(s => rewritten.Run(s, cancel))]);
         if (worst >= Fidelity.Equal) return prepared;
@@ -133,8 +133,9 @@ public sealed class Compressor
     {
         if (data is null) return null;
         log.Stage("calibrating");
-        var count = Math.Min(data.Splits.Calibration.Count, recipe.Calibration.Samples);
-        return Calibrator.Run(prepared, PairedRun.Samples(data).Take(count), new CalibrationRequest
+        var runs = data.CalibrationRuns(recipe.Calibration.Samples);
+        var count = runs.Count;
+        return Calibrator.Run(prepared, runs.Read(cancel), new CalibrationRequest
         {
             SampleCount = count,
             Values = [.. Planner.ValuesToObserve(prepared)],
@@ -152,7 +153,7 @@ public sealed class Compressor
             return (planner.Complete([.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, "nothing can be measured without data, and int8 weights alone are the safest form"))], join: false), []);
         log.Stage("measuring the original on the selection split");
         var reference = evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
-        var few = PairedRun.Samples(data).Take(FidelitySamples).ToArray();
+        var few = data.CalibrationRuns(FidelitySamples).Read(cancel).ToArray();
         using var session = new Session(planner.Prepared, run.Settings("prepared"));
         var expected = few.Select(s => session.Run(s, cancel)).ToArray();
         var search = new Search(planner, request.Goal, Limit, new SearchOracle(

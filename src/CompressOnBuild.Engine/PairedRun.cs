@@ -93,7 +93,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
 
     /// <summary>Hashes of all inputs, and versions.</summary>
     public Provenance Provenance((string Name, string Sha256)? recipe, EvaluationData? data) => new(ResultFacts.Sha256(originalFiles), recipe?.Name, recipe?.Sha256,
-        data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256, Compressor.ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant());
+        data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256, Compressor.ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant(), data?.Evaluator?.Sha256);
 
     /// <summary>From the second model to the verdict and the reports.</summary>
     /// <exception cref="GateException">The gate said no; the reports are written.</exception>
@@ -134,7 +134,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             OutputModel = request.Candidate ?? Path.Combine(folder, request.Name + ".onnx"),
             InputNames = [.. session.Inputs.Select(p => p.Name)],
             OutputNames = [.. session.Outputs.Select(p => p.Name)],
-            InputFiles = inputFiles,
+            InputFiles = [.. inputFiles, .. data?.Evaluator?.Files ?? []], // what the user's code needs shows while it runs
             // A lock file that appears is followed.
             AbsentFiles = [.. data?.Absent ?? [], .. candidate.Lock is null && request.Candidate is null ? [request.LockPath] : Array.Empty<string>()],
             InputFolders = data is null ? [] : [.. data.Folders],
@@ -148,9 +148,6 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
     /// <summary>How a session on a model in the role <paramref name="role"/> runs.</summary>
     public SessionSettings Settings(string role) => new(role, request.Model, Watchdog: watchdog);
 
-    /// <summary>Inputs of the calibration split: what may be looked at before the verdict.</summary>
-    public static IEnumerable<IReadOnlyDictionary<string, Tensor>> Samples(EvaluationData data) => data.Splits.Calibration.Read().Select(s => s.Inputs);
-
     /// <summary>Tells the log and the reports.</summary>
     public void Warn(Diagnostic warning)
     {
@@ -163,7 +160,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
     {
         if (data is null) return;
         log.Stage("checking");
-        SelfCheck.Run(compressed, Original, Samples(data), watchdog, cancel);
+        SelfCheck.Run(compressed, Original, data.CalibrationRuns(SelfCheck.Samples).Read(cancel), watchdog, cancel);
     }
 
     private Measurements Measure(Session candidate, Model compressed, Evaluator? evaluator, EvaluationData? data)
@@ -174,7 +171,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         var changes = new SampleChanges(data.Decoding, decides: data.Metrics.Any(m => m.NeedsLabels || m.Name == "agreement"));
         var comparison = evaluator.CompareOnce(candidate, data.Splits.Gate, changes, f => log.Progress(f, $"{count} samples"), cancel);
         log.Stage("timing");
-        var latency = LatencyMeter.Measure(Original, compressed, Samples(data), watchdog, cancel);
+        var latency = LatencyMeter.Measure(Original, compressed, data.CalibrationRuns(LatencyMeter.Inputs).Read(cancel), watchdog, cancel);
         var metrics = comparison.Metrics.Select((c, i) =>
         {
             double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;

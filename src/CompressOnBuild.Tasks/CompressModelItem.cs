@@ -80,6 +80,7 @@ internal sealed class CompressModelItem
         Append(text, "evaluation-data", ExistingPath("EvaluationData"));
         Append(text, "preprocessing", ExistingPath("Preprocessing"));
         Append(text, "metric", List("Metric"));
+        Append(text, "evaluator", Evaluator());
         Append(text, "max-accuracy-drop", Number("MaxAccuracyDrop"));
         Append(text, "require", List("Require"));
         Append(text, "max-regression", Number("MaxRegression"));
@@ -99,8 +100,6 @@ internal sealed class CompressModelItem
 
     private void CheckAvailable()
     {
-        if (Value("Evaluator").Length > 0)
-            NotAvailable("Evaluator", "Use Metric with one of the built-in metrics");
         if (Choice("Transport", s_transports) == "packed")
             NotAvailable("Transport=packed", "Use Transport=none");
     }
@@ -170,6 +169,21 @@ internal sealed class CompressModelItem
         if (!File.Exists(path) && !Directory.Exists(path))
             _report(TaskCodes.PathNotFound, $"{metadata} of '{Spec}' is '{value}', which does not exist (looked for '{path}'). Correct the path; it is relative to the project.");
         return OneLine(metadata, path);
+    }
+
+    /// <summary>
+    /// The assembly may be built only when it is needed (a design-time build looks at the item before), so the worker says when it is missing.
+    /// </summary>
+    private string Evaluator()
+    {
+        string value = Value("Evaluator");
+        if (value.Length == 0)
+            return "";
+        int hash = value.LastIndexOf('#');
+        if (hash > 0 && hash < value.Length - 1)
+            return OneLine("Evaluator", Absolute(value.Substring(0, hash).Trim()) + value.Substring(hash));
+        Bad("Evaluator", value, "the path of an assembly, '#' and the full name of a type in it, such as bin/Metrics.dll#MyApp.MyMetric");
+        return "";
     }
 
     private string Number(string metadata)

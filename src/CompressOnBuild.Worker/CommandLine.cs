@@ -58,13 +58,17 @@ internal sealed class CommandLine(TextWriter output, TextWriter error,
             var all = many.Flatten().InnerExceptions;
             return Outcome(all.OfType<CompressionException>().FirstOrDefault() ?? all.FirstOrDefault(x => x is not OperationCanceledException) ?? all[0]);
         }
+        if (e is CompressionException { Diagnostic.Code: Codes.EvaluatorFailed, InnerException: { } thrown } failed && IsDebugging)
+            return (failed.Diagnostic with { Message = $"{failed.Diagnostic.Message} {thrown}" }, ExitCode.Error);
         if (e is CompressionException expected) return (expected.Diagnostic, ExitCode.Error);
         if (e is OperationCanceledException) return (new Diagnostic(Severity.Error, Codes.Cancelled, "cancelled; the previous output is unchanged."), ExitCode.Error);
         if (e is OutOfMemoryException) return (new Diagnostic(Severity.Error, Codes.RuntimeMemory, "there is not enough memory for this model and its data. Give the machine more, or use fewer or smaller samples."), ExitCode.Error);
-        var detail = Environment.GetEnvironmentVariable("COMPRESSONBUILD_DEBUG") == "1" ? $" {e}" : " Set COMPRESSONBUILD_DEBUG=1 for the stack trace.";
+        var detail = IsDebugging ? $" {e}" : " Set COMPRESSONBUILD_DEBUG=1 for the stack trace.";
         return (new Diagnostic(Severity.Error, Codes.Bug,
             $"unexpected {e.GetType().Name}: {e.Message} This is a bug in CompressOnBuild {ToolVersion.Text}; please report it with this message and, if you can share it, the model.{detail}"), ExitCode.Bug);
     }
+
+    private static bool IsDebugging => Environment.GetEnvironmentVariable("COMPRESSONBUILD_DEBUG") == "1";
 
     private int Fail(Diagnostic diagnostic, IReadOnlyList<string> tokens, int exitCode)
     {

@@ -9,5 +9,6 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
     BuildCommand.Create(),
     DeterminismCommand.Create(),
     FormsCommand.Create(),
+    EvaluationCommand.Create(),
 };
 return root.Parse(args).Invoke();

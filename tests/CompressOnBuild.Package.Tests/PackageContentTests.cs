@@ -11,7 +11,7 @@ public class PackageContentTests
     [TestMethod]
     public void HoldsTheNativeLibrariesOfTheServedSystemsAndNoOthers()
     {
-        using var package = ZipFile.OpenRead(Directory.GetFiles(PackedPackage.Feed, "*.nupkg").Single());
+        using var package = ZipFile.OpenRead(PackedPackage.File);
         var names = package.Entries.Select(e => e.FullName).ToList();
         foreach (var system in s_systems)
         {
@@ -33,7 +33,7 @@ public class PackageContentTests
     [TestMethod]
     public void HoldsTheBuildFilesOfTheRepositoryAndTheLicences()
     {
-        using var package = ZipFile.OpenRead(Directory.GetFiles(PackedPackage.Feed, "*.nupkg").Single());
+        using var package = ZipFile.OpenRead(PackedPackage.File);
         string Text(string name)
         {
             using var reader = new StreamReader(package.GetEntry(name)!.Open());

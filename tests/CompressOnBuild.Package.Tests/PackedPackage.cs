@@ -16,6 +16,9 @@ public static class PackedPackage
 
     public static string Feed => s_scratch["feed"];
 
+    /// <summary>The package itself.</summary>
+    public static string File => Path.Combine(Feed, $"CompressOnBuild.{Version}.nupkg");
+
     /// <summary>The NuGet package folder of the sample projects.</summary>
     public static string Packages => s_scratch["packages"];
 
@@ -35,9 +38,12 @@ public static class PackedPackage
     public static void Pack(TestContext _)
     {
         Directory.CreateDirectory(Projects);
-        var packed = DotNet.Run(DotNet.Host, ["pack", "src/CompressOnBuild", "-c", "Release", $"-p:Version={Version}", "-o", Feed, "-v", "q", "-nologo"],
-            DotNet.RepositoryRoot, new Dictionary<string, string?> { ["MSBUILDDISABLENODEREUSE"] = "1" });
-        Assert.AreEqual(0, packed.ExitCode, packed.Output);
+        foreach (var source in (string[])["src/CompressOnBuild", "src/CompressOnBuild.Evaluation"])
+        {
+            var packed = DotNet.Run(DotNet.Host, ["pack", source, "-c", "Release", $"-p:Version={Version}", "-o", Feed, "-v", "q", "-nologo"],
+                DotNet.RepositoryRoot, new Dictionary<string, string?> { ["MSBUILDDISABLENODEREUSE"] = "1" });
+            Assert.AreEqual(0, packed.ExitCode, packed.Output);
+        }
         s_scratch.Write("projects/nuget.config", $"""
             <configuration>
               <packageSources><clear /><add key="local" value="{Feed}" /></packageSources>

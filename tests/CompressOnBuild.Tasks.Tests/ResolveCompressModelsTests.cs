@@ -67,6 +67,8 @@ public sealed class ResolveCompressModelsTests : IDisposable
     [DataRow("MaxAccuracyDrop", "-1", "a number from 0")]
     [DataRow("MaxAccuracyDrop", "NaN", "a number from 0")]
     [DataRow("Seed", "1.5", "a whole number")]
+    [DataRow("Evaluator", "a.dll", "such as bin/Metrics.dll#MyApp.MyMetric")]
+    [DataRow("Evaluator", "#B", "such as bin/Metrics.dll#MyApp.MyMetric")]
     [DataRow("AccessorName", "a b", "such as AB")]
     [DataRow("MaxSize", "4\nMB", "without a line break")]
     public void WrongValuesSayWhatIsValid(string metadata, string value, string valid)
@@ -83,7 +85,7 @@ public sealed class ResolveCompressModelsTests : IDisposable
     [TestMethod]
     public void AllErrorsOfAllModelsAreSaid()
     {
-        var task = Task(new TaskItem("none.onnx"), Model("m.onnx", ("Deployment", "x"), ("Goal", "x"), ("EvaluationData", "nowhere"), ("Evaluator", "a.dll#B")), Model("good.onnx"));
+        var task = Task(new TaskItem("none.onnx"), Model("m.onnx", ("Deployment", "x"), ("Goal", "x"), ("EvaluationData", "nowhere"), ("Transport", "packed")), Model("good.onnx"));
         Assert.IsFalse(task.Execute());
         CollectionAssert.AreEquivalent((string[])["COB1001", "COB0001", "COB0001", "COB0004", "COB0006"], _engine.Errors.Select(e => e.Code).ToList());
         Assert.HasCount(1, task.Stale, "the valid one is compressed all the same");

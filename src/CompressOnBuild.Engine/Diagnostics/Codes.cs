@@ -152,6 +152,16 @@ public static class Codes
     public const string SoundUnreadable = "COB1140";
     /// <summary>A recording has another rate or length than the model takes.</summary>
     public const string SoundMismatch = "COB1141";
+    /// <summary>The states of evaluation.json do not fit the model.</summary>
+    public const string StatesInvalid = "COB1142";
+    /// <summary>The assembly of an evaluator cannot be loaded.</summary>
+    public const string EvaluatorNotLoadable = "COB1143";
+    /// <summary>The type of an evaluator cannot be used.</summary>
+    public const string EvaluatorTypeInvalid = "COB1144";
+    /// <summary>The code of an evaluator failed.</summary>
+    public const string EvaluatorFailed = "COB1145";
+    /// <summary>An evaluator returned something that is no result.</summary>
+    public const string EvaluatorResultInvalid = "COB1146";
 
     // 2xxx: recipe and plan
     /// <summary>There is no such recipe.</summary>

@@ -7,7 +7,7 @@ namespace CompressOnBuild.Evaluation;
 /// Confidence interval of the drop of any metric between two models on the same samples: the Bayesian bootstrap (Rubin 1981, "The Bayesian
 /// Bootstrap", Annals of Statistics 9, 130-134) of the paired difference.
 /// <para>1. A draw gives every sample a weight from the exponential distribution (instead of the number of times that a resample holds it), the
-/// same for both models; a rare class never drops out of a draw.
+/// same for both models; a rare class never drops out of a draw. A sequence is one sample: all its runs have one weight, because they depend on each other.
 /// 2. Where a sample is one decision (<see cref="IMetric.Extremes"/>), the draw for the upper bound holds one sample more, of a random one's
 /// kind, which the original answers and the compressed model does not, the draw for the lower bound one that is answered the other way
 /// round. The weights of b equal changes add up to a Gamma(b), with that one to a Gamma(b + 1): the interval is then that of
@@ -31,8 +31,8 @@ internal static class BayesianBootstrap
     public static Interval? Interval(MetricSeries original, MetricSeries compressed, double drop, int seed)
     {
         var n = original.Count;
-        var extremes = original.Contributions.Select(original.Metric.Extremes).ToArray();
-        var allows = Array.TrueForAll(extremes, e => e is not null);
+        var extremes = original.HasSequences ? [] : original.Contributions.Select(original.Metric.Extremes).ToArray();
+        var allows = extremes.Length > 0 && Array.TrueForAll(extremes, e => e is not null);
         var lost = allows ? new Pair(original, compressed, extremes.Select(e => e!.Value.Right), extremes.Select(e => e!.Value.Wrong)) : new Pair(original, compressed, [], []);
         var won = allows ? new Pair(original, compressed, extremes.Select(e => e!.Value.Wrong), extremes.Select(e => e!.Value.Right)) : lost;
         var random = new Pcg32((ulong)(uint)seed);
@@ -76,8 +76,8 @@ internal static class BayesianBootstrap
 
     private sealed class Pair(MetricSeries original, MetricSeries compressed, IEnumerable<double[]> before, IEnumerable<double[]> after)
     {
-        private readonly WeightedValue original = original.Metric.Over([.. original.Contributions, .. before]);
-        private readonly WeightedValue compressed = compressed.Metric.Over([.. compressed.Contributions, .. after]);
+        private readonly WeightedValue original = original.Over([.. before]);
+        private readonly WeightedValue compressed = compressed.Over([.. after]);
         private readonly bool higherIsBetter = original.Metric.HigherIsBetter;
 
         public double Drop(double[] weights) => higherIsBetter ? original(weights) - compressed(weights) : compressed(weights) - original(weights);

@@ -35,7 +35,8 @@ internal sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<st
 /// { "inputs": { "x": "image" }, "fixed": { "sr": 16000 }, "output": "softmax_0", "labels": "labels",
 ///   "decode": "ctc", "alphabet": "keys.txt", "blank": 0, "appendSpace": true, "ignoreSpaces": true }
 /// </code>
-/// Other keys: <c>labelKind</c>, <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>, <c>ignore</c>, <c>audio</c> (<see cref="SoundSettings"/>).
+/// Other keys: <c>labelKind</c>, <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>, <c>ignore</c>, <c>audio</c> (<see cref="SoundSettings"/>),
+/// <c>states</c> (<see cref="StateLink"/>).
 /// All are optional.
 /// </summary>
 internal sealed record EvaluationConfiguration
@@ -53,6 +54,8 @@ internal sealed record EvaluationConfiguration
     /// <summary>What the labels are; null: their type and shape say it.</summary>
     public LabelKind? LabelKind { get; init; }
     public Decoding Decoding { get; init; } = new();
+    /// <summary>Inputs that are states: what a run leaves to the next one of the same sequence.</summary>
+    public IReadOnlyDictionary<string, StateLink> States { get; init; } = new Dictionary<string, StateLink>();
     /// <summary>How recordings are read.</summary>
     public SoundSettings Audio { get; init; } = new();
     /// <summary>Absolute paths of the files this came from.</summary>
@@ -61,7 +64,7 @@ internal sealed record EvaluationConfiguration
     public IReadOnlyList<string> Absent { get; init; } = [];
 
     private static readonly JsonKind Kind = new("the file", 16 << 20, Codes.EvaluationConfigurationInvalid, Lenient: true);
-    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass", "labelKind", "ignore", "audio"];
+    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass", "labelKind", "ignore", "audio", "states"];
     private static readonly Dictionary<string, Decode> Decodes = new(StringComparer.Ordinal)
     {
         ["classes"] = Decode.Classes, ["ctc"] = Decode.Ctc, ["argmax-sequence"] = Decode.ArgmaxSequence, ["threshold"] = Decode.Threshold,
@@ -91,6 +94,7 @@ internal sealed record EvaluationConfiguration
         var constants = new Dictionary<string, FixedInput>(StringComparer.Ordinal);
         var decoding = new Decoding();
         var audio = new SoundSettings();
+        var states = new Dictionary<string, StateLink>();
         string? output = null, labels = null;
         LabelKind? labelKind = null;
         PositionedJson? alphabet = null;
@@ -109,6 +113,7 @@ internal sealed record EvaluationConfiguration
                     if (!Decodes.TryGetValue(value.AsString(key), out var decode)) throw value.Invalid(key, "one of " + string.Join(", ", Decodes.Keys));
                     decoding = decoding with { Decode = decode };
                     break;
+                case "states": states = StateLink.Read(value, key); break;
                 case "audio": audio = SoundSettings.Read(value, key); break;
                 case "alphabet": alphabet = value; break;
                 case "blank": decoding = decoding with { Blank = value.AsInt(key, 0, int.MaxValue) }; break;
@@ -134,7 +139,7 @@ internal sealed record EvaluationConfiguration
             }
             decoding = decoding with { Alphabet = symbols };
         }
-        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", AreLabelsNamed = labels is not null, LabelKind = labelKind, Decoding = decoding, Audio = audio, Files = files };
+        return new() { Inputs = inputs, Fixed = constants, Output = output, Labels = labels ?? "labels", AreLabelsNamed = labels is not null, LabelKind = labelKind, Decoding = decoding, Audio = audio, States = states, Files = files };
     }
 
     /// <summary>The array that feeds an input: what <c>inputs</c> calls it, else the input's own name.</summary>

@@ -10,10 +10,11 @@ namespace CompressOnBuild.Evaluation;
 internal sealed class EvaluationData : IDisposable
 {
     private readonly List<IDataset> datasets;
+    private readonly Session original;
 
-    private EvaluationData(List<IDataset> datasets, Splits splits, IReadOnlyList<IMetric> metrics, int output, bool isOutputNamed)
+    private EvaluationData(List<IDataset> datasets, Session original, Splits splits, IReadOnlyList<IMetric> metrics, int output, bool isOutputNamed)
     {
-        (this.datasets, Splits, Metrics, Output, IsOutputNamed) = (datasets, splits, metrics, output, isOutputNamed);
+        (this.datasets, this.original, Splits, Metrics, Output, IsOutputNamed) = (datasets, original, splits, metrics, output, isOutputNamed);
     }
 
     public Splits Splits { get; }
@@ -25,8 +26,10 @@ internal sealed class EvaluationData : IDisposable
     public bool IsOutputNamed { get; }
     /// <summary>How the scored output becomes a decision.</summary>
     public required Decoding Decoding { get; init; }
+    /// <summary>Where the user's own metric comes from; null without one.</summary>
+    public EvaluatorAssembly? Evaluator { get; init; }
     public IEnumerable<string> Files => datasets.SelectMany(d => d.Files).Distinct(StringComparer.Ordinal);
-    public IEnumerable<string> Absent => datasets.SelectMany(d => d.Absent).Select(Path.GetFullPath).Distinct(StringComparer.Ordinal);
+    public IEnumerable<string> Absent => datasets.SelectMany(d => d.Absent).Concat(Evaluator?.Absent ?? []).Select(Path.GetFullPath).Distinct(StringComparer.Ordinal);
     public IEnumerable<string> Folders => datasets.SelectMany(d => d.Folders).Distinct(StringComparer.Ordinal);
     public IEnumerable<Diagnostic> Warnings => datasets.SelectMany(d => d.Warnings).Concat(Splits.Warnings).Distinct();
 
@@ -34,11 +37,12 @@ internal sealed class EvaluationData : IDisposable
     /// <exception cref="CompressionException">COB11xx for data that cannot be used, COB4005 for a limit without data.</exception>
     public static EvaluationData? Open(CompressionRequest request, Model model, Session original)
     {
-        Metric.Check(request.Metrics);
-        Metric.Check(request.Require.Select(r => r.Metric));
+        var evaluator = request.Evaluator is null ? null : EvaluatorAssembly.Load(request.Evaluator);
+        var own = evaluator is null ? null : new UserMetric(evaluator.Evaluator, evaluator.File, [.. original.Outputs.Select(o => o.Name)]);
+        Metric.Check(request.Metrics.Concat(request.Require.Select(r => r.Metric)).Where(n => n != own?.Name));
         if (request.EvaluationData is null && request.CalibrationData is null)
         {
-            var limit = request.MaxAccuracyDrop is not null ? "MaxAccuracyDrop" : request.MaxRegression is not null ? "MaxRegression" : request.Require.Count > 0 ? "Require" : request.MaxLatency is not null ? "MaxLatency" : null;
+            var limit = request.MaxAccuracyDrop is not null ? "MaxAccuracyDrop" : request.MaxRegression is not null ? "MaxRegression" : request.Require.Count > 0 ? "Require" : request.MaxLatency is not null ? "MaxLatency" : request.Evaluator is not null ? "Evaluator" : null;
             if (limit is null) return null;
             throw new CompressionException(Codes.LimitWithoutData, $"{limit} is given but no data to measure it on. Give EvaluationData (labelled where possible), or remove {limit}: the model is then compressed with data-free techniques and stays unmeasured.", request.Model);
         }
@@ -51,11 +55,9 @@ internal sealed class EvaluationData : IDisposable
             var main = evaluation ?? calibration!;
             var splits = Splits.Create(calibration, evaluation, request.Seed);
             var output = OutputIndex(main, original);
-            var first = original.Run(main.Read(splits.Selection.Indices[0]).Inputs)[output];
-            var metrics = Metric.Resolve(request.Metrics, main.LabelKind, main.Configuration.Decoding, first, main.Path);
-            var missing = request.Require.Select(r => r.Metric).Where(n => metrics.All(m => m.Name != n)).Distinct().ToArray();
-            if (missing.Length > 0) metrics = [.. metrics, .. Metric.Resolve(missing, main.LabelKind, main.Configuration.Decoding, first, main.Path)];
-            return new EvaluationData(datasets, splits, metrics, output, main.Configuration.Output is not null) { Decoding = main.Configuration.Decoding };
+            var first = new Walk(original, splits.Selection.Recurrence).Run(splits.Selection.Runs(0).First(), default)[output];
+            var metrics = Resolve(request, own, main, first);
+            return new EvaluationData(datasets, original, splits, metrics, output, main.Configuration.Output is not null) { Decoding = main.Configuration.Decoding, Evaluator = evaluator };
         }
         catch
         {
@@ -65,6 +67,28 @@ internal sealed class EvaluationData : IDisposable
 
         IDataset Add(IDataset dataset) { datasets.Add(dataset); return dataset; }
     }
+
+    /// <summary>
+    /// What the request names, what it requires, or what fits the labels. The user's own metric is the first unless <c>Metric</c> puts it elsewhere;
+    /// beside it nothing is chosen that is not named.
+    /// </summary>
+    private static List<IMetric> Resolve(CompressionRequest request, UserMetric? own, IDataset main, Tensor output)
+    {
+        if (own is { NeedsLabels: true } && main.LabelKind == LabelKind.None)
+            throw new CompressionException(Codes.MetricNeedsLabels, $"the evaluator '{own.Name}' needs labels and the data has none. Add labels, or change its {nameof(IEvaluator.NeedsLabels)}.", main.Path);
+        string[] named = [.. request.Metrics.Distinct(StringComparer.Ordinal)];
+        List<IMetric> metrics = [];
+        if (own is null || named.Any(n => n != own.Name)) metrics.AddRange(BuiltIn([.. named.Where(n => n != own?.Name)]));
+        if (own is not null) metrics.Insert(Math.Max(0, Array.IndexOf(named, own.Name)), own);
+        string[] missing = [.. request.Require.Select(r => r.Metric).Where(n => metrics.All(m => m.Name != n)).Distinct()];
+        if (missing.Length > 0) metrics.AddRange(BuiltIn(missing));
+        return metrics;
+
+        IReadOnlyList<IMetric> BuiltIn(string[] names) => Metric.Resolve(names, main.LabelKind, main.Configuration.Decoding, output, main.Path);
+    }
+
+    /// <summary>Single runs on the calibration split, at most <paramref name="most"/>.</summary>
+    public SingleRuns CalibrationRuns(int most) => new(Splits.Calibration, original, most);
 
     public void Dispose()
     {

@@ -9,13 +9,17 @@ namespace CompressOnBuild.Evaluation;
 internal sealed record Comparison(IReadOnlyList<PairedComparison> Metrics, IReadOnlyList<OutputSimilarity> OtherOutputs);
 
 /// <summary>
-/// Measures models on a split against the original on the same samples. Samples run side by side on one session, one thread each;
-/// contributions are added in the order of the samples, so the number of threads never changes a figure.
+/// Measures models on a split against the original on the same samples. A sample is one run, or a sequence of runs in which each model carries
+/// its own states. Samples are read, run and scored side by side on one session, one thread each (side by side needs no batches: the
+/// runtime is busy on every thread, and each sample's figures are those of the app); contributions are added in the order of the samples, so
+/// the number of threads never changes a figure.
 /// </summary>
 internal sealed class Evaluator
 {
-    /// <summary>Decoded samples and original outputs are kept up to this many bytes each: a search reads the selection split many times.</summary>
-    private const long CacheBytes = 256L << 20;
+    /// <summary>Decoded samples and original outputs are kept up to this many bytes: a search reads the selection split many times.</summary>
+    private const long CacheBytes = 512L << 20;
+    /// <summary>Of one sequence that is still running; what is longer is read and run again.</summary>
+    private const long SequenceBytes = CacheBytes / 8;
 
     /// <summary>Stands for the original's output where no metric looks at it; never the same tensor as what is measured.</summary>
     private static readonly Tensor Unread = Tensor.Create<float>([], 0);
@@ -47,11 +51,21 @@ internal sealed class Evaluator
     {
         internal Split Split { get; init; } = null!;
         internal MetricSeries[] Series { get; init; } = [];
-        internal Sample?[] Samples { get; init; } = [];
-        internal Tensor[]?[] Outputs { get; init; } = [];
+        /// <summary>The runs of each sample; null where they are read again.</summary>
+        internal List<Sample>?[] Runs { get; init; } = [];
+        /// <summary>The original's outputs in them; null where it is run again.</summary>
+        internal List<Tensor[]>?[] Outputs { get; init; } = [];
 
         /// <summary>Number of samples.</summary>
         public int Count => Split.Count;
+    }
+
+    /// <summary>What one sample gives: for each metric its contributions, one for each run that it judges, and the similarities of the runs.</summary>
+    private sealed class Scored(int metrics)
+    {
+        public List<double[]>[] Contributions { get; } = [.. Enumerable.Range(0, metrics).Select(_ => new List<double[]>(1))];
+        public List<double?[]> Similarities { get; } = [];
+        public List<(string Id, SampleChanges.Change Change)> Changes { get; } = [];
     }
 
     /// <summary>Runs the original on <paramref name="split"/>.</summary>
@@ -59,93 +73,115 @@ internal sealed class Evaluator
     {
         var reference = new Reference
         {
-            Split = split,
-            Series = [.. metrics.Select(m => new MetricSeries(m))],
-            Samples = new Sample?[split.Count],
-            Outputs = new Tensor[]?[split.Count],
+            Split = split, Series = Series(), Runs = new List<Sample>?[split.Count], Outputs = new List<Tensor[]>?[split.Count],
         };
-        long sampleBytes = 0, outputBytes = 0;
-        ForEach(split.Count, (i, slot) => (Sample: split.Dataset.Read(split.Indices[i]), Outputs: Array.Empty<Tensor>()), (i, item) =>
+        long kept = 0;
+        InOrder.ForEach(split.Count, threads, i =>
         {
-            return (item.Sample, Outputs: original.Run(item.Sample.Inputs, cancel));
-        }, (i, item) =>
+            var (scored, walk) = (new Scored(metrics.Count), new Walk(original, split.Recurrence));
+            List<Sample>? runs = [];
+            List<Tensor[]>? outputs = NeedsOriginal ? [] : null;
+            long bytes = 0;
+            foreach (var run in split.Runs(i))
+            {
+                var result = walk.Run(run, cancel);
+                Score(scored, run, result, result);
+                result = Needed(result);
+                bytes += run.ByteCount + result.Sum(t => t.ByteCount);
+                if (runs?.Count > 0 && bytes > SequenceBytes) (runs, outputs) = (null, null);
+                runs?.Add(run);
+                outputs?.Add(result);
+            }
+            return (Scored: scored, Runs: runs, Outputs: outputs, Bytes: bytes);
+        }, (i, result) =>
         {
-            foreach (var series in reference.Series) series.Add(new Outcome(item.Sample.Id, item.Sample.Label, item.Outputs[output], item.Outputs[output]) { Outputs = item.Outputs });
-            item.Outputs = Needed(item.Outputs);
-            sampleBytes += item.Sample.Inputs.Values.Sum(t => t.ByteCount) + (item.Sample.Label?.ByteCount ?? 0);
-            if (sampleBytes <= CacheBytes) reference.Samples[i] = item.Sample;
-            if (NeedsOriginal && (outputBytes += item.Outputs.Sum(t => t.ByteCount)) <= CacheBytes) reference.Outputs[i] = item.Outputs;
+            Add(reference.Series, result.Scored);
+            if (result.Runs is null || kept + result.Bytes > CacheBytes) return;
+            kept += result.Bytes;
+            (reference.Runs[i], reference.Outputs[i]) = (result.Runs, result.Outputs);
         }, progress, cancel);
         return reference;
-    }
-
-    private bool NeedsOriginal => judgesOthers || metrics.Any(m => !m.NeedsLabels);
-
-    private Tensor[] All(Tensor[] outputs) => readsAll ? outputs : [];
-
-    // What no one will look at is let go.
-    private Tensor[] Needed(Tensor[] outputs)
-    {
-        if (!judgesOthers) for (var i = 0; i < outputs.Length; i++) if (i != output) outputs[i] = Unread;
-        return outputs;
     }
 
     /// <summary>Runs <paramref name="compressed"/> on the same samples.</summary>
     public Comparison Compare(Session compressed, Reference reference, Action<double>? progress, CancellationToken cancel)
     {
-        var series = metrics.Select(m => new MetricSeries(m)).ToArray();
-        var others = Others();
-        ForEach(reference.Count, (i, slot) => reference.Samples[i] ?? reference.Split.Dataset.Read(reference.Split.Indices[i]), (i, sample) =>
+        var (series, others, split) = (Series(), Others(), reference.Split);
+        InOrder.ForEach(reference.Count, threads, i =>
         {
-            var result = compressed.Run(sample.Inputs, cancel);
-            var before = NeedsOriginal ? reference.Outputs[i] ?? original.Run(sample.Inputs, cancel) : null;
-            return (Outcome: new Outcome(sample.Id, sample.Label, result[output], before?[output] ?? Unread) { Outputs = All(result) },
-                Similarities: judgesOthers ? OutputSimilarities.Compare(before!, result, output) : []);
-        }, (i, result) =>
+            var (scored, walk, originals) = (new Scored(metrics.Count), new Walk(compressed, split.Recurrence), new Walk(original, split.Recurrence));
+            var step = 0;
+            foreach (var run in reference.Runs[i] ?? split.Runs(i))
+            {
+                var result = walk.Run(run, cancel);
+                var before = !NeedsOriginal ? null : reference.Outputs[i] is { } known ? known[step++] : originals.Run(run, cancel);
+                Score(scored, run, result, before);
+                if (judgesOthers) scored.Similarities.Add(Similarities(before!, result, split));
+            }
+            return scored;
+        }, (i, scored) =>
         {
-            foreach (var s in series) s.Add(result.Outcome);
-            others.Add(result.Similarities);
+            Add(series, scored);
+            foreach (var figures in scored.Similarities) others.Add(figures);
         }, progress, cancel);
-        return new([.. series.Select((s, i) => PairedComparison.Compare(reference.Series[i], s, seed))], others.Results());
+        return Result(reference.Series, series, others);
     }
 
     /// <summary>Runs both models once on each sample of a split that is looked at once: nothing is kept but what <paramref name="changes"/> collects.</summary>
     public Comparison CompareOnce(Session compressed, Split split, SampleChanges? changes, Action<double>? progress, CancellationToken cancel)
     {
-        var before = metrics.Select(m => new MetricSeries(m)).ToArray();
-        var others = Others();
-        var after = metrics.Select(m => new MetricSeries(m)).ToArray();
-        ForEach(split.Count, (i, slot) => split.Dataset.Read(split.Indices[i]),
-            (i, sample) =>
+        var (before, after, others) = (Series(), Series(), Others());
+        InOrder.ForEach(split.Count, threads, i =>
+        {
+            var (first, second) = (new Scored(metrics.Count), new Scored(metrics.Count));
+            var (originals, walk) = (new Walk(original, split.Recurrence), new Walk(compressed, split.Recurrence));
+            foreach (var run in split.Runs(i))
             {
-                Tensor[] expected = original.Run(sample.Inputs, cancel), actual = compressed.Run(sample.Inputs, cancel);
-                return (sample.Id, sample.Label, Original: expected[output], Compressed: actual[output], AllOriginal: All(expected), AllCompressed: All(actual), Similarities: OutputSimilarities.Compare(expected, actual, output),
-                    Change: changes?.Compare(new Outcome(sample.Id, sample.Label, actual[output], expected[output])));
-            },
-            (i, result) =>
-            {
-                others.Add(result.Similarities);
-                foreach (var series in before) series.Add(new Outcome(result.Id, result.Label, result.Original, result.Original) { Outputs = result.AllOriginal });
-                foreach (var series in after) series.Add(new Outcome(result.Id, result.Label, result.Compressed, result.Original) { Outputs = result.AllCompressed });
-                if (result.Change is { } change) changes!.Add(i, result.Id, change);
-            }, progress, cancel);
-        return new([.. before.Select((b, i) => PairedComparison.Compare(b, after[i], seed))], others.Results());
+                Tensor[] expected = originals.Run(run, cancel), actual = walk.Run(run, cancel);
+                Score(first, run, expected, expected);
+                Score(second, run, actual, expected);
+                second.Similarities.Add(Similarities(expected, actual, split));
+                if (changes is not null) second.Changes.Add((run.Id, changes.Compare(new Outcome(run.Id, run.Label, actual[output], expected[output]))));
+            }
+            return (First: first, Second: second);
+        }, (i, result) =>
+        {
+            Add(before, result.First);
+            Add(after, result.Second);
+            foreach (var figures in result.Second.Similarities) others.Add(figures);
+            foreach (var (id, change) in result.Second.Changes) changes!.Add(i, id, change);
+        }, progress, cancel);
+        return Result(before, after, others);
+    }
+
+    private bool NeedsOriginal => judgesOthers || metrics.Any(m => m.ReadsOriginal);
+
+    // What no one will look at is let go.
+    private Tensor[] Needed(Tensor[] outputs) =>
+        [.. outputs.Select((o, i) => NeedsOriginal && (i == output || judgesOthers || readsAll) ? o : Unread)];
+
+    private void Score(Scored scored, Sample run, Tensor[] outputs, Tensor[]? originals)
+    {
+        var outcome = new Outcome(run.Id, run.Label, outputs[output], originals?[output] ?? Unread);
+        if (readsAll) outcome = outcome with { Inputs = run.Inputs, Outputs = outputs, Originals = originals ?? [] };
+        for (var m = 0; m < metrics.Count; m++)
+            // A sequence of one label has it at its last run.
+            if (!run.IsStep || run.Label is not null || !metrics[m].NeedsLabels) scored.Contributions[m].Add(metrics[m].Contribute(outcome));
+    }
+
+    /// <summary>States are left out: what happens to them shows in the outputs of the runs that follow.</summary>
+    private double?[] Similarities(Tensor[] before, Tensor[] after, Split split) =>
+        OutputSimilarities.Compare(before, after, [output, .. split.Recurrence?.States.Select(s => s.Output) ?? []]);
+
+    private MetricSeries[] Series() => [.. metrics.Select(m => new MetricSeries(m))];
+
+    private static void Add(MetricSeries[] series, Scored scored)
+    {
+        for (var m = 0; m < series.Length; m++) series[m].Add(scored.Contributions[m]);
     }
 
     private OutputSimilarities Others() => new([.. original.Outputs.Select(o => (o.Name, o.ElementType.IsFloat()))]);
 
-    private void ForEach<TIn, TOut>(int count, Func<int, int, TIn> read, Func<int, TIn, TOut> run, Action<int, TOut> add, Action<double>? progress, CancellationToken cancel)
-    {
-        var options = new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel };
-        // Outputs wait for their turn to be added: as few as keep every thread busy, because one may be large.
-        var results = new TOut[2 * threads];
-        for (var start = 0; start < count; start += results.Length)
-        {
-            var length = Math.Min(results.Length, count - start);
-            try { Parallel.For(0, length, options, k => results[k] = run(start + k, read(start + k, k))); }
-            catch (AggregateException e) when (e.InnerExceptions.OfType<Diagnostics.CompressionException>().FirstOrDefault() is { } known) { throw known; }
-            for (var k = 0; k < length; k++) { add(start + k, results[k]); results[k] = default!; }
-            progress?.Invoke((double)(start + length) / count);
-        }
-    }
+    private Comparison Result(MetricSeries[] before, MetricSeries[] after, OutputSimilarities others) =>
+        new([.. before.Select((b, i) => PairedComparison.Compare(b, after[i], seed))], others.Results());
 }

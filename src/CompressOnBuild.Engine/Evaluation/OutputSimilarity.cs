@@ -26,9 +26,13 @@ internal sealed class OutputSimilarities(IReadOnlyList<(string Name, bool IsFloa
 {
     private readonly (double Sum, double Worst, int Samples)[] totals = new (double, double, int)[outputs.Count];
 
-    /// <summary>One figure per output; null where there is nothing to compare: the scored output, sequences and maps, an original of zeros.</summary>
-    public static double?[] Compare(Tensor[] original, Tensor[] compressed, int scored) =>
-        [.. original.Select((o, i) => i == scored || i >= compressed.Length ? null : Compare(o, compressed[i]))];
+    /// <summary>One figure per output; null where there is nothing to compare: the scored outputs, sequences and maps, an original of zeros.</summary>
+    public static double?[] Compare(Tensor[] original, Tensor[] compressed, params ReadOnlySpan<int> scored)
+    {
+        var figures = new double?[original.Length];
+        for (var i = 0; i < figures.Length; i++) if (!scored.Contains(i) && i < compressed.Length) figures[i] = Compare(original[i], compressed[i]);
+        return figures;
+    }
 
     public void Add(double?[] figures)
     {

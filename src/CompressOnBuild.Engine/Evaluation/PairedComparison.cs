@@ -39,13 +39,9 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
     }
 
     // A model that computes the same loses nothing, however few samples there are; equal decisions do not show that it does.
-    private static Interval? Unchanged(MetricSeries original, MetricSeries compressed)
-    {
-        for (var i = 0; i < original.Count; i++)
-            if (original.Metric.Extremes(original.Contributions[i]) is not null || !original.Contributions[i].AsSpan().SequenceEqual(compressed.Contributions[i])) return null;
-        return new(0, 0);
-    }
+    private static Interval? Unchanged(MetricSeries original, MetricSeries compressed) =>
+        original.IsSameAs(compressed) && original.Contributions.All(c => original.Metric.Extremes(c) is null) ? new(0, 0) : null;
 
-    // An output of several decisions contributes the share of them.
-    private static bool Counted(MetricSeries series) => series.Contributions.All(c => c[0] is 0 or 1);
+    // An output of several decisions contributes the share of them, a sequence several shares.
+    private static bool Counted(MetricSeries series) => !series.HasSequences && series.Contributions.All(c => c[0] is 0 or 1);
 }

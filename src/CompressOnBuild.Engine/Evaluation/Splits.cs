@@ -12,8 +12,11 @@ internal sealed record Split(IDataset Dataset, IReadOnlyList<int> Indices, strin
 {
     public int Count => Indices.Count;
 
-    /// <summary>The samples, each read when it is asked for.</summary>
-    public IEnumerable<Sample> Read() => Indices.Select(Dataset.Read);
+    /// <summary>How the runs of a sequence hang together; null where each sample is one run.</summary>
+    public Recurrence? Recurrence => Dataset.Recurrence;
+
+    /// <summary>The runs of sample number <paramref name="i"/> of the split, each read when it is asked for.</summary>
+    public IEnumerable<Sample> Runs(int i) => Dataset.Runs(Indices[i]);
 }
 
 /// <summary>

@@ -146,6 +146,7 @@ internal static class ReportJson
         if (provenance.CalibrationSha256 is { } calibration) json.WriteString("calibrationSha256", calibration);
         if (provenance.SelectionSha256 is { } selection) json.WriteString("selectionSha256", selection);
         if (provenance.GateSha256 is { } gate) json.WriteString("gateSha256", gate);
+        if (provenance.EvaluatorSha256 is { } evaluator) json.WriteString("evaluatorSha256", evaluator);
         json.WriteString("toolVersion", provenance.ToolVersion);
         json.WriteString("onnxRuntimeVersion", provenance.OnnxRuntimeVersion);
         json.WriteNumber("seed", provenance.Seed);

@@ -11,7 +11,8 @@ internal static class LatencyMeter
     /// <summary>Time one comparison takes about, warm-up included.</summary>
     public static readonly TimeSpan DefaultBudget = TimeSpan.FromSeconds(2);
 
-    private const int Inputs = 8;
+    /// <summary>So many inputs are used in turn.</summary>
+    public const int Inputs = 8;
     private const int MinPairs = 5;
     private const int MaxPairs = 200;
     private const int WarmUps = 2;

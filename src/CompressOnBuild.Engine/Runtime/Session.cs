@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
@@ -28,6 +29,7 @@ internal sealed class Session : IDisposable
     private readonly InferenceSession session;
     private readonly SessionSettings settings;
     private readonly string[] outputNames;
+    private long ticksInRuntime;
 
     static Session()
     {
@@ -74,6 +76,8 @@ internal sealed class Session : IDisposable
         outputNames = [.. Outputs.Select(p => p.Name)];
     }
 
+    /// <summary>Time that threads spent in the runtime's runs, all together.</summary>
+    public TimeSpan TimeInRuntime => Stopwatch.GetElapsedTime(0, Interlocked.Read(ref ticksInRuntime));
     public IReadOnlyList<Port> Inputs { get; }
     public IReadOnlyList<Port> Outputs { get; }
 
@@ -147,6 +151,7 @@ internal sealed class Session : IDisposable
             var settings = owner.settings;
             using var stop = cancel.Register(() => options.Terminate = true);
             using var watch = settings.Watchdog?.Watch($"running the {settings.Role} model", () => options.Terminate = true);
+            var start = Stopwatch.GetTimestamp();
             try
             {
                 return owner.session.Run(options, names, values, outputs);
@@ -156,6 +161,10 @@ internal sealed class Session : IDisposable
                 cancel.ThrowIfCancellationRequested();
                 if (watch?.Breach is { } breach) throw breach;
                 throw new CompressionException(Codes.RuntimeFailed, $"ONNX Runtime {RuntimeVersion} cannot run the {settings.Role} model on the data: {e.Message}. Check that shapes and types of the data fit the model's inputs ({string.Join(", ", owner.Inputs.Select(i => $"{i.Name}: {i.ElementType}[{string.Join(",", i.Shape)}]"))}).", settings.File, inner: e);
+            }
+            finally
+            {
+                Interlocked.Add(ref owner.ticksInRuntime, Stopwatch.GetTimestamp() - start);
             }
         }
 

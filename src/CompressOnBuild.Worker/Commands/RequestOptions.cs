@@ -19,6 +19,7 @@ internal sealed class RequestOptions
     private readonly Option<string> evaluation = Text("evaluation-data", "Samples to measure on, with labels where there are some.", "--data");
     private readonly Option<string> preprocessing = Text("preprocessing", "A preprocessor_config.json, or a tokenizer.json or vocab.txt [default: beside the model or in the data folder].");
     private readonly Option<string> metric = Text("metric", "One or more metrics, separated by ';'; the first is the primary one.");
+    private readonly Option<string> evaluator = Text("evaluator", "A metric of your own, code that runs: path/to/Assembly.dll#Namespace.Type.");
     private readonly Option<string> maxDrop = Text("max-accuracy-drop", "Largest allowed worsening of the primary metric, in its own unit [default: 0.01].");
     private readonly Option<string> require = Text("require", "Conditions on the compressed model: \"top1>=0.80;cer<=0.03\".");
     private readonly Option<string> maxRegression = Text("max-regression", "Largest allowed worsening against the accepted result of the lock file [default: 0.005].");
@@ -34,7 +35,7 @@ internal sealed class RequestOptions
     private readonly Option<bool> forceEvaluate = new("--force-evaluate") { Description = "Do not follow the lock file but write it anew." };
 
     /// <summary>In the order of the help.</summary>
-    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, reportImages, strict, useLock, lockedMode, forceEvaluate];
+    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, evaluator, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, reportImages, strict, useLock, lockedMode, forceEvaluate];
 
     /// <summary>Those that mean something where nothing is compressed.</summary>
     public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, target, maxRegression, useLock, lockedMode, forceEvaluate])];
@@ -55,7 +56,9 @@ internal sealed class RequestOptions
         var chosenRecipe = parsed.GetValue(recipe) ?? "auto";
         var metrics = (parsed.GetValue(metric) ?? "").Split([';', ',', ' '], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         var requirements = read.Requirements(require.Name, parsed.GetValue(require));
-        read.Metrics([.. metrics, .. requirements.Select(r => r.Metric)]);
+        // The name of the user's own metric is known when its assembly is loaded.
+        var own = parsed.GetValue(evaluator) is { Length: > 0 } text ? text : null;
+        if (own is null) read.Metrics([.. metrics, .. requirements.Select(r => r.Metric)]);
         return (new CompressionRequest
         {
             Model = Path.GetFullPath(model),
@@ -70,6 +73,7 @@ internal sealed class RequestOptions
             EvaluationData = FullPath(parsed.GetValue(evaluation)),
             Preprocessing = FullPath(parsed.GetValue(preprocessing)),
             Metrics = metrics,
+            Evaluator = own is null ? null : own.LastIndexOf('#') is var hash and > 0 ? Path.GetFullPath(own[..hash]) + own[hash..] : own,
             MaxAccuracyDrop = read.Number(maxDrop.Name, parsed.GetValue(maxDrop), "numbers of at least 0, in the metric's own unit, such as 0.01", v => v >= 0),
             Require = requirements,
             MaxRegression = read.Number(maxRegression.Name, parsed.GetValue(maxRegression), "numbers of at least 0, in the metric's own unit, such as 0.005", v => v >= 0),

@@ -17,6 +17,8 @@ internal sealed class ArrayDataset : IDataset
     private readonly List<(ModelValue Input, NpyArray Array, long[] Shape)> inputs = [];
     private readonly Dictionary<string, Tensor> constants;
     private readonly NpzLabels? labels;
+    // The only label is that of a whole sequence, which stands at its last step.
+    private readonly bool isWhole;
 
     /// <summary>The arrays of an .npz file.</summary>
     public static ArrayDataset OfNpz(string path, DatasetContext context) => new(path, ConfigurationOf(path, context), context, _ => new NpzFile(path), null);
@@ -57,7 +59,8 @@ internal sealed class ArrayDataset : IDataset
             {
                 var array = store.Open(Configuration.Labels);
                 labels = new NpzLabels(array, Configuration, store.FileOf(array.Name));
-                CheckRows(array.Name, array.Rows);
+                isWhole = context.AreSteps && array.Rows == 1 && rows > 1;
+                if (!isWhole) CheckRows(array.Name, array.Rows);
             }
             if (rows is null) throw new CompressionException(Codes.InputMissing, "every input of the model has a fixed value, so there are no samples. Leave at least one input to the data.", path);
             if (rows is 0 or > int.MaxValue) throw new CompressionException(Codes.DataEmpty, $"the arrays hold {rows} samples. Valid is 1 to {int.MaxValue}. Check how the file was made.", path);
@@ -93,7 +96,7 @@ internal sealed class ArrayDataset : IDataset
 
     public string Id(int index) => index.ToString(CultureInfo.InvariantCulture);
 
-    public Label? Label(int index) => labels is null ? null : DataFiles.Reading(store.FileOf(Configuration.Labels), () => labels[index]);
+    public Label? Label(int index) => labels is null || isWhole && index < Count - 1 ? null : DataFiles.Reading(store.FileOf(Configuration.Labels), () => labels[isWhole ? 0 : index]);
 
     public Sample Read(int index) => DataFiles.Reading(Path, () =>
     {

@@ -26,6 +26,15 @@ internal interface IDataset : IDisposable
     /// <summary>Sample <paramref name="index"/> with one tensor per model input.</summary>
     /// <exception cref="CompressionException">The stored sample is unreadable or does not fit the model's inputs.</exception>
     Sample Read(int index);
+    /// <summary>
+    /// The runs that sample <paramref name="index"/> consists of, in their order: itself, or the steps of a recorded sequence, whose inputs
+    /// lack the states of <see cref="Recurrence"/>.
+    /// </summary>
+    IEnumerable<Sample> Runs(int index) => [Read(index)];
+    /// <summary>Number of <see cref="Runs"/> of sample <paramref name="index"/>.</summary>
+    int RunCount(int index) => 1;
+    /// <summary>What one run leaves to the next; null where runs do not depend on each other.</summary>
+    Recurrence? Recurrence => null;
     /// <summary>SHA-256 (32 bytes) of the raw content of sample <paramref name="index"/> without its label: array slices, or the file's bytes.</summary>
     byte[] ContentHash(int index);
     /// <summary>SHA-256 (32 bytes) over the files that say how samples are read (preprocessing, evaluation.json, alphabet).</summary>
@@ -52,9 +61,15 @@ internal sealed record ModelValue(string Name, ElementType ElementType, IReadOnl
 /// What is known where a data set is opened. <paramref name="Inputs"/>: the inputs a caller must feed (initializers that are also graph
 /// inputs left out), in graph order. <paramref name="Preprocessing"/>: the item's metadata, absolute, or null.
 /// <paramref name="ModelFolder"/>: where preprocessor_config.json and evaluation.json are looked for after the data's own folder.
+/// <paramref name="AreSteps"/>: the samples are the steps of one sequence; a single label is that of the whole and stands at the last step.
 /// </summary>
-internal sealed record DatasetContext(IReadOnlyList<ModelValue> Inputs, IReadOnlyList<ModelValue> Outputs, string? Preprocessing = null, string? ModelFolder = null);
+internal sealed record DatasetContext(IReadOnlyList<ModelValue> Inputs, IReadOnlyList<ModelValue> Outputs, string? Preprocessing = null, string? ModelFolder = null, bool AreSteps = false);
 
 /// <summary>One sample: a tensor per model input, named as the input. <paramref name="ExpectedOutputs"/>: what the data says the model
 /// returns (ONNX test data), named as the outputs.</summary>
-internal sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Inputs, Label? Label, IReadOnlyDictionary<string, Tensor>? ExpectedOutputs = null);
+internal sealed record Sample(string Id, IReadOnlyDictionary<string, Tensor> Inputs, Label? Label, IReadOnlyDictionary<string, Tensor>? ExpectedOutputs = null)
+{
+    /// <summary>It is a step of a sequence, whose label another step may have.</summary>
+    public bool IsStep { get; init; }
+    public long ByteCount => Inputs.Values.Sum(t => t.ByteCount) + (Label?.ByteCount ?? 0);
+}

@@ -9,7 +9,8 @@ internal sealed record FileKind(string Files, Func<string, bool> Is)
 {
     public static readonly FileKind Pictures = new("pictures", ImageDecoder.IsImage);
     public static readonly FileKind Sounds = new("sounds", file => Path.GetExtension(file).Equals(".wav", StringComparison.OrdinalIgnoreCase));
-    public static readonly FileKind[] All = [Pictures, Sounds];
+    public static readonly FileKind Arrays = new(".npz files", file => Path.GetExtension(file).Equals(".npz", StringComparison.OrdinalIgnoreCase));
+    public static readonly FileKind[] All = [Pictures, Sounds, Arrays];
 }
 
 /// <summary>

@@ -8,8 +8,12 @@ namespace CompressOnBuild.Evaluation.Metrics;
 /// on the same sample (the same tensor where the original itself is measured).</summary>
 internal readonly record struct Outcome(string SampleId, Label? Label, Tensor Output, Tensor Original)
 {
-    /// <summary>All outputs of the model that is measured, in the model's order; only there for metrics of <see cref="IMetric.ReadsAllOutputs"/>.</summary>
+    /// <summary>All outputs of the model that is measured, in the model's order; this and what follows is only there for metrics of <see cref="IMetric.ReadsAllOutputs"/>.</summary>
     public IReadOnlyList<Tensor> Outputs { get; init; } = [];
+    /// <summary>All outputs of the original model, where a metric of <see cref="IMetric.ReadsOriginal"/> asks for them.</summary>
+    public IReadOnlyList<Tensor> Originals { get; init; } = [];
+    /// <summary>What the data feed, by the model's names.</summary>
+    public IReadOnlyDictionary<string, Tensor> Inputs { get; init; } = new Dictionary<string, Tensor>();
 }
 
 /// <summary>
@@ -33,6 +37,8 @@ internal interface IMetric
     bool IsShare { get; }
     /// <summary>Looks at more outputs than the scored one (<see cref="Outcome.Outputs"/>).</summary>
     bool ReadsAllOutputs => false;
+    /// <summary>Looks at the original's output (<see cref="Outcome.Original"/>).</summary>
+    bool ReadsOriginal => !NeedsLabels;
     /// <summary>What the samples have to hold for the value to be defined, for messages.</summary>
     string Needs => "outputs that are numbers";
 
@@ -51,19 +57,50 @@ internal interface IMetric
     (double[] Right, double[] Wrong)? Extremes(double[] contribution) => null;
 }
 
-/// <summary>The contributions of one model's samples, in the order they were added.</summary>
+/// <summary>
+/// The contributions of one model's samples, in the order they were added. A sample that is a sequence has one for each run that the
+/// metric judges; they belong together and have one weight.
+/// </summary>
 internal sealed class MetricSeries(IMetric metric)
 {
     private readonly List<double[]> contributions = [];
+    private readonly List<int> ends = [];
 
     public IMetric Metric { get; } = metric;
     /// <summary>Samples added.</summary>
-    public int Count => contributions.Count;
+    public int Count => ends.Count;
+    /// <summary>Not every sample has exactly one contribution.</summary>
+    public bool HasSequences { get; private set; }
 
-    public void Add(in Outcome outcome) => contributions.Add(Metric.Contribute(outcome));
+    public void Add(in Outcome outcome) => Add([Metric.Contribute(outcome)]);
+
+    /// <summary>Adds one sample.</summary>
+    public void Add(IReadOnlyList<double[]> sample)
+    {
+        contributions.AddRange(sample);
+        ends.Add(contributions.Count);
+        HasSequences |= sample.Count != 1;
+    }
 
     /// <summary>The contributions, in the order of the samples.</summary>
     public IReadOnlyList<double[]> Contributions => contributions;
+
+    /// <summary>The value as a function of the weights of the samples and of <paramref name="more"/> contributions behind them.</summary>
+    public WeightedValue Over(params double[][] more)
+    {
+        double[][] all = [.. contributions, .. more];
+        if (all.Length == 0) return _ => double.NaN;
+        var value = Metric.Over(all);
+        if (!HasSequences) return value;
+        var spread = new double[all.Length];
+        return weights =>
+        {
+            var at = 0;
+            for (var sample = 0; sample < ends.Count; sample++) for (; at < ends[sample]; at++) spread[at] = weights[sample];
+            weights[ends.Count..].CopyTo(spread.AsSpan(at));
+            return value(spread);
+        };
+    }
 
     /// <summary>The value over all samples.</summary>
     /// <exception cref="CompressionException">The metric is not defined on these samples.</exception>
@@ -71,8 +108,11 @@ internal sealed class MetricSeries(IMetric metric)
     {
         var weights = new double[Count];
         Array.Fill(weights, 1);
-        var value = Metric.Over(contributions)(weights);
+        var value = Over()(weights);
         return double.IsFinite(value) ? value : throw new CompressionException(Codes.MetricDoesNotFit,
             $"the metric '{Metric.Name}' is not defined on these {Count} samples: it needs {Metric.Needs}. Correct the data or evaluation.json, add samples, or use another metric.");
     }
+
+    /// <summary>Whether both series have the very same numbers.</summary>
+    public bool IsSameAs(MetricSeries other) => ends.SequenceEqual(other.ends) && contributions.Zip(other.contributions).All(c => c.First.AsSpan().SequenceEqual(c.Second));
 }
