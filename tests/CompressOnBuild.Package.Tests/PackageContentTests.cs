@@ -46,7 +46,7 @@ public class PackageContentTests
         }
         Assert.Contains("developmentDependency>true", Text("CompressOnBuild.nuspec"));
         Assert.DoesNotContain("<dependency ", Text("CompressOnBuild.nuspec"));
-        foreach (var name in (string[])["THIRD-PARTY-NOTICES.md", "OnnxRuntime/LICENSE", "OnnxRuntime/ThirdPartyNotices.txt", "SkiaSharp/LICENSE.txt", "SkiaSharp/THIRD-PARTY-NOTICES.txt"])
+        foreach (var name in (string[])["THIRD-PARTY-NOTICES.md", "OnnxRuntime/LICENSE", "OnnxRuntime/ThirdPartyNotices.txt", "SkiaSharp/LICENSE.txt", "SkiaSharp/THIRD-PARTY-NOTICES.txt", "Tokenizers/LICENSE", "Tokenizers/THIRD-PARTY-NOTICES.TXT"])
             Assert.IsNotEmpty(Text("licenses/" + name));
         CollectionAssert.AreEqual((string[])["tools/tasks/CompressOnBuild.Tasks.dll"], package.Entries.Select(e => e.FullName).Where(n => n.StartsWith("tools/tasks/", StringComparison.Ordinal)).ToList());
     }

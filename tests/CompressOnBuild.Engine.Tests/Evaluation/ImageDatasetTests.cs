@@ -216,6 +216,7 @@ public sealed class ImageDatasetTests
     [DataRow("file,label\n../a.png,0\n", 2, 1)]
     [DataRow("file,label\n/etc/hosts,0\n", 2, 1)]
     [DataRow("file,text\n\"a.png,x\n", 2, 1)]
+    [DataRow("file,value\na.png,inf\n", 2, 7)]
     [DataRow("", 1, 1)]
     public void RefusesWrongLabelFilesWithTheirLine(string csv, int line, int column)
     {
@@ -225,6 +226,17 @@ public sealed class ImageDatasetTests
         var diagnostic = Fails(scratch.Path, Codes.LabelsInvalid);
         Assert.AreEqual((line, column), (diagnostic.Line, diagnostic.Column), diagnostic.Message);
         Assert.AreEqual(scratch["labels.csv"], diagnostic.File);
+    }
+
+    [TestMethod]
+    public void ReadsNumbersToPredict()
+    {
+        using var scratch = new ScratchFolder();
+        Png(scratch["a.png"], 1, 1, SKColors.Red);
+        scratch.Write("labels.csv", "file,value\na.png,-2.5e1\n");
+        scratch.Write("preprocessor_config.json", Raw);
+        using var data = Dataset.Open(scratch.Path, AnyPicture);
+        Assert.AreEqual(-25, ((ValueLabel)data.Label(0)!).Values.Single());
     }
 
     [TestMethod]

@@ -11,7 +11,7 @@ namespace CompressOnBuild.Engine.Tests.Evaluation;
 [TestClass]
 public sealed class TokenizerTests
 {
-    private const string Vocabulary = "[UNK]\n[CLS]\n[SEP]\nwant\n##want\n##ed\nwa\nun\nrunn\n##ing\n,\n[PAD]\n[MASK]\nhello\n!\nhow\nare\nyou\n?\nah\n博\n推\nzz\n한\n";
+    private const string Vocabulary = "[UNK]\n[CLS]\n[SEP]\nwant\n##want\n##ed\nwa\nun\nrunn\n##ing\n,\n[PAD]\n[MASK]\nhello\n!\nhow\nare\nyou\n?\nah\n博\n推\nzz\n한\nℝ\n";
     private static readonly DatasetContext Bert = Model(null, "input_ids", "attention_mask", "token_type_ids");
 
     [TestMethod]

@@ -5,8 +5,8 @@ using CompressOnBuild.Evaluation.Datasets.Tables;
 namespace CompressOnBuild.Evaluation.Datasets;
 
 /// <summary>
-/// <c>labels.csv</c> (RFC 4180, UTF-8): a header <c>file,label</c> (classes) or <c>file,text</c> (texts), then one line per file. Files
-/// are relative to the folder and stay in it. Every error has its line.
+/// <c>labels.csv</c> (RFC 4180, UTF-8): a header <c>file,label</c> (classes), <c>file,value</c> (numbers to predict) or
+/// <c>file,text</c>, then one line per file. Files are relative to the folder and stay in it. Every error has its line.
 /// </summary>
 internal static class LabelsCsv
 {
@@ -14,8 +14,8 @@ internal static class LabelsCsv
     {
         var folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
         using var table = new CsvTable(path, Codes.LabelsInvalid);
-        var texts = table.Columns is ["file", "label"] ? false : table.Columns is ["file", "text"] ? true
-            : throw new CompressionException(Codes.LabelsInvalid, $"the header is '{string.Join(',', table.Columns)}'. Valid is 'file,label' (class numbers) or 'file,text' (texts). Correct the first line.", path, table.HeadLine, 1);
+        if (table.Columns is not ["file", "label" or "value" or "text"])
+            throw new CompressionException(Codes.LabelsInvalid, $"the header is '{string.Join(',', table.Columns)}'. Valid is 'file,label' (class numbers), 'file,value' (numbers to predict) or 'file,text' (texts). Correct the first line.", path, table.HeadLine, 1);
         if (table.Count == 0) throw new CompressionException(Codes.DataEmpty, "the file lists no samples. Valid is one line per file after the header. Add them.", path);
         var result = new List<(string, Label)>(table.Count);
         var seen = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -26,9 +26,14 @@ internal static class LabelsCsv
             if (!seen.TryAdd(name, row)) throw Error(0, $"the file '{name}' is there twice, first in line {table.Line(seen[name])}. Each file has one line. Remove one.");
             var file = ContainedPath.Resolve(folder, name) ?? throw Error(0, $"the file '{name}' lies outside the folder of labels.csv. Valid is a relative path into that folder. Copy the file there.");
             if (!File.Exists(file)) throw Error(0, $"the file '{name}' does not exist in the folder of labels.csv. Correct the name, add the file or remove the line.");
-            if (texts) result.Add((name, new TextLabel(value)));
-            else if (long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var id)) result.Add((name, new ClassLabel(id)));
-            else throw Error(1, $"the label '{value}' is no class. Valid is a whole number of 0 or more, the index of the model's score; for texts the header is 'file,text'. Correct the label.");
+            result.Add((name, table.Columns[1] switch
+            {
+                "text" => new TextLabel(value),
+                "value" => double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? new ValueLabel([number])
+                    : throw Error(1, $"the value '{value}' is no finite number. Valid is a number with a point. Correct the value."),
+                _ => long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? new ClassLabel(id)
+                    : throw Error(1, $"the label '{value}' is no class. Valid is a whole number of 0 or more, the index of the model's score; for numbers to predict the header is 'file,value', for texts 'file,text'. Correct the label."),
+            }));
 
             CompressionException Error(int field, string message) => table.Error(row, field, Codes.LabelsInvalid, message);
         }

@@ -57,6 +57,7 @@ internal sealed class TableDataset : IDataset
     public IReadOnlyList<string> Folders => [];
     public IReadOnlyList<string> Absent => [.. Configuration.Absent, .. texts?.File.Absent ?? []];
     public byte[] ConfigurationHash => DataFiles.Hash([.. Configuration.Files, .. texts?.File.Files ?? []]);
+    public IReadOnlyList<string>? ClassNames => Configuration.Decoding.Decode == Decode.Classes ? Configuration.Decoding.Alphabet : null;
     public LabelKind LabelKind => labels?[0].Kind ?? LabelKind.None;
 
     public string Id(int index) => index.ToString(CultureInfo.InvariantCulture);

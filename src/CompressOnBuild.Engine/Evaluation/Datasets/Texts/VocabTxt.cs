@@ -29,7 +29,8 @@ internal static class VocabTxt
                 throw new CompressionException(Codes.TokenizerInvalid, $"the piece '{lines[i]}' is there twice, first in line {ids[lines[i]] + 1}. Each piece has one line. Download the file again.", path, i + 1, 1);
         foreach (var token in new[] { "[UNK]", "[CLS]", "[SEP]" })
             if (!ids.ContainsKey(token)) throw new CompressionException(Codes.TokenizerInvalid, $"the vocabulary has no '{token}', so it is not that of a BERT tokenizer. Valid is vocab.txt with [UNK], [CLS] and [SEP], or a tokenizer.json. Give one of them.", path);
-        if (config.LowerCase is null && lines.Any(l => l.Any(char.IsUpper) && !l.StartsWith('[')))
+        // Of letters such as ℝ there is no small one: they are in vocabularies of small letters too.
+        if (config.LowerCase is null && lines.Any(l => !l.StartsWith('[') && l != l.ToLowerInvariant()))
             throw new CompressionException(Codes.TokenizerInvalid, "the vocabulary has capital letters, and nothing says whether texts are made lower case before they are looked up. Valid is a tokenizer_config.json beside it with \"do_lower_case\". Add it, or give a tokenizer.json.", path);
         var lower = config.LowerCase ?? true;
         var model = WordPiece.Create(ids, "[UNK]", "##", 100, new BertText(true, config.SpaceChinese ?? true, config.StripAccents ?? lower, lower), new BertWords(punctuation: true), path);
