@@ -43,6 +43,8 @@ internal static class HtmlCandidates
         // Steps no finer than the figures' last digit, and room for some of them where all values are alike.
         var step = MetricText.Step(metric);
         double? limit = points[0].Original && result.Measurements.Metrics is [{ Limit: { } most }, ..] && double.IsFinite(most) ? points[0].Value + (up ? -most : most) : null;
+        // A limit far away would press all points into one line.
+        if (limit is { } far && Math.Abs(far - points[0].Value) > Math.Max(101 * step, 4 * (points.Max(p => p.Value) - points.Min(p => p.Value)))) limit = null;
         double[] shown = [.. points.Select(p => p.Value), limit ?? points[0].Value];
         var (lowest, highest) = (shown.Min(), shown.Max());
         var room = Math.Max(5 * step, 0.25 * (highest - lowest));

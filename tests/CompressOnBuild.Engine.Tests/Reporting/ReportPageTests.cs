@@ -28,7 +28,7 @@ public sealed class ReportPageTests
         browser = await Puppeteer.LaunchAsync(new LaunchOptions
         {
             ExecutablePath = ChromiumConditionAttribute.Program, Headless = true, UserDataDir = Scratch["profile"], Timeout = 120_000,
-            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
         });
     }
 

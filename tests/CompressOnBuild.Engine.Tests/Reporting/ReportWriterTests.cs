@@ -92,6 +92,16 @@ public sealed partial class ReportWriterTests
     }
 
     [TestMethod]
+    public void ChartsHoldNamesThatXmlCannot()
+    {
+        var result = SampleResult.Create();
+        var names = new[] { "\ufffe", "\ud83d\ude42", "\ud83d", "\0", "<b>" };
+        var html = HtmlReport.Write(result with { Weights = [.. names.Select(n => result.Weights[0] with { Name = n })] });
+        var titles = TitleOfAPoint().Matches(html).Select(m => m.Groups[1].Value).ToArray();
+        CollectionAssert.AreEqual((string[])["\ufffd: 38.3 dB", "\ud83d\ude42: 38.3 dB", "\\ud83d: 38.3 dB", "\\x00: 38.3 dB", "&lt;b&gt;: 38.3 dB"], titles[^5..]);
+    }
+
+    [TestMethod]
     public void MarkdownKeepsHostileNamesInTheirCell()
     {
         var result = SampleResult.Create(name: SampleResult.Hostile);
@@ -148,6 +158,8 @@ public sealed partial class ReportWriterTests
 
     [GeneratedRegex("( src=(?!\"data:image/png;base64,)| href=|url\\(|@import|https?:)", RegexOptions.IgnoreCase)]
     private static partial Regex Outside();
+    [GeneratedRegex("<ellipse[^>]*><title>([^<]*)</title>")]
+    private static partial Regex TitleOfAPoint();
     [GeneratedRegex(@"(?<!\\)\|")]
     private static partial Regex Pipe();
     [GeneratedRegex("^out [0-9a-f]{64} [0-9]+ [0-9]+ /.+$")]
