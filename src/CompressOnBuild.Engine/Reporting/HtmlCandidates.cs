@@ -47,7 +47,7 @@ internal static class HtmlCandidates
         if (limit is { } far && Math.Abs(far - points[0].Value) > Math.Max(101 * step, 4 * (points.Max(p => p.Value) - points.Min(p => p.Value)))) limit = null;
         double[] shown = [.. points.Select(p => p.Value), limit ?? points[0].Value];
         var (lowest, highest) = (shown.Min(), shown.Max());
-        var room = Math.Max(5 * step, 0.25 * (highest - lowest));
+        var room = Math.Max(Math.Max(5 * step, 1e-6 * Math.Abs(highest)), 0.25 * (highest - lowest)); // seen beside the largest value, however large
         (values.MinimumMajorStep, values.Minimum, values.Maximum) = (step, lowest - room, highest + room);
         if (!up) (values.StartPosition, values.EndPosition) = (1, 0);
         var chart = new Chart(Chart.Axis(v => Figures.Number(v), $"size of the file, {scale.Unit}", least: 0), values, metric);
