@@ -115,8 +115,8 @@ internal sealed class ModelLock
         catch (AbandonedMutexException) { } // a killed run: files are whole all the same
         try
         {
-            var old = File.Exists(path) ? ReadBounded(path) : [];
-            var content = LockFileWriter.Write(Others(old).With(key, written), path);
+            var (old, others) = Old();
+            var content = LockFileWriter.Write(others.With(key, written), path);
             var differs = !content.AsSpan().SequenceEqual(old);
             if (differs) batch.Add(path, stream => stream.Write(content));
             batch.Commit();
@@ -126,11 +126,15 @@ internal sealed class ModelLock
     }
 
     // Whoever renews wants a valid file, whatever there was; without that, what cannot be read was refused before.
-    private LockFile Others(byte[] old)
+    private (byte[] Content, LockFile File) Old()
     {
-        if (old.Length == 0) return LockFile.Empty;
-        try { return LockFileReader.Read(old, path); }
-        catch (CompressionException) when (request.ForceEvaluate) { return LockFile.Empty; }
+        if (!File.Exists(path)) return ([], LockFile.Empty);
+        try
+        {
+            var content = ReadBounded(path);
+            return (content, LockFileReader.Read(content, path));
+        }
+        catch (CompressionException) when (request.ForceEvaluate) { return ([], LockFile.Empty); }
     }
 
     private static LockState Remember(InputFile file, byte[] content, string key)

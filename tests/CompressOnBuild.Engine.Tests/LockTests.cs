@@ -21,7 +21,7 @@ public class LockTests
         Assert.IsGreaterThan(1, searched.Measurements.Candidates.Count, "nothing was searched");
         CollectionAssert.Contains(stages, "calibrating");
         var (outputs, lockFile) = (Deterministic(model), File.ReadAllBytes(model.Request.LockPath));
-        StringAssert.Contains(File.ReadAllText(model.Request.LockPath), "\"steps\": \"", "no bias was corrected");
+        Assert.HasCount(2, File.ReadAllLines(model.Request.LockPath).Where(l => l.Contains("\"steps\": \"", StringComparison.Ordinal)), "biases to correct");
 
         // The file alone opts in.
         var followed = Run(model, out stages, r => r with { Threads = 1 });
@@ -158,6 +158,17 @@ public class LockTests
     }
 
     [TestMethod]
+    public void AFileThatIsTooLargeOrTooDeepIsRefused()
+    {
+        using var model = new ModelCase(Network.Build());
+        File.WriteAllText(model.Request.LockPath, string.Concat(Enumerable.Repeat("[", 100_000)));
+        Refused(Codes.LockInvalid, model, r => r);
+        using (var file = File.OpenWrite(model.Request.LockPath)) file.SetLength(5L << 30);
+        StringAssert.Contains(Refused(Codes.LockInvalid, model, r => r).Message, "at most");
+        Assert.AreEqual(Verdict.Unmeasured, Run(model, out _, r => r with { ForceEvaluate = true }).Verdict, "whoever renews need not read it");
+    }
+
+    [TestMethod]
     public void AFolderThatCannotBeWrittenIsToldBeforeTheWork()
     {
         using var folder = new ScratchFolder();
@@ -174,11 +185,17 @@ public class LockTests
         Posix.SetMode(sources, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
     }
 
-    /// <summary>A network of which a search takes parts back, with a bias to correct.</summary>
+    /// <summary>A network of which a search takes parts back, with two biases to correct whose weights are sorted in another order than the graph has.</summary>
     private static ModelCase Searched()
     {
-        var network = Network.Build(activation: 2000).Initializer("b1", [.. Enumerable.Range(0, Network.Channels).Select(i => i * 0.01f - 0.1f)], Network.Channels);
-        network.Proto.Graph.Node[0].Input.Add("b1");
+        var network = Network.Build(activation: 2000);
+        var convolutions = network.Proto.Graph.Node.Where(n => n.OpType == "Conv").ToArray();
+        network.Proto.Graph.Initializer.Single(i => i.Name == "w1").Name = convolutions[0].Input[1] = "z1";
+        foreach (var convolution in convolutions)
+        {
+            convolution.Input.Add("b_" + convolution.Input[1]);
+            network.Initializer(convolution.Input[2], [.. Enumerable.Range(0, Network.Channels).Select(i => i * 0.01f - 0.1f)], Network.Channels);
+        }
         return new ModelCase(network).With(Network.Labelled(network, Network.Pictures(80)));
     }
 

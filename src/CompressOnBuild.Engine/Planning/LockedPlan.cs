@@ -8,7 +8,7 @@ namespace CompressOnBuild.Planning;
 /// <summary>Fits the plan of a lock file to the model at hand. A file is not trusted: a plan the planner could not have made is refused before anything is built by it.</summary>
 internal static class LockedPlan
 {
-    /// <summary>The plan with its weights in the order of the model's.</summary>
+    /// <summary>The plan with its weights and biases in the order of the model's weights, which names what is written.</summary>
     /// <exception cref="CompressionException">COB3007: it does not fit.</exception>
     public static Plan Fit(Plan plan, Planner planner, string path)
     {
@@ -34,7 +34,8 @@ internal static class LockedPlan
             if (!decisions.TryGetValue(bias.Site, out var weight) || weight.Form != WeightForm.Static || Transformer.Bias(sites[bias.Site])?.Count != bias.Steps.Count)
                 throw Error($"'biases' corrects the bias of '{bias.Site}', which has none of {bias.Steps.Count} channels to correct");
         }
-        return plan with { Weights = weights };
+        var biases = plan.Biases.ToDictionary(b => b.Site, StringComparer.Ordinal);
+        return plan with { Weights = weights, Biases = [.. planner.Sites.Where(s => biases.ContainsKey(s.Name)).Select(s => biases[s.Name])] };
 
         void Require(string? name, string what, string why) { if (name is not null) throw Error($"{what} '{name}' {why}"); }
 
