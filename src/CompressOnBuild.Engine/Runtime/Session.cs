@@ -11,8 +11,11 @@ namespace CompressOnBuild.Runtime;
 /// <summary>An input or output of a session. Dynamic dimensions are -1.</summary>
 internal sealed record Port(string Name, ElementType ElementType, IReadOnlyList<long> Shape);
 
-/// <summary>How a session runs. <paramref name="Role"/> names the model in messages ("original", "compressed").</summary>
-internal sealed record SessionSettings(string Role, string File = "", int Threads = 1, bool Optimize = true, Watchdog? Watchdog = null);
+/// <summary>
+/// How a session runs. <paramref name="Role"/> names the model in messages ("original", "compressed"). <paramref name="OptimizedModel"/>: the
+/// fused graph is written there.
+/// </summary>
+internal sealed record SessionSettings(string Role, string File = "", int Threads = 1, bool Optimize = true, Watchdog? Watchdog = null, string? OptimizedModel = null);
 
 /// <summary>
 /// Reads one output where the runtime left it. The spans die with the call. <paramref name="index"/> counts in the requested names;
@@ -59,6 +62,11 @@ internal sealed class Session : IDisposable
             GraphOptimizationLevel = settings.Optimize ? GraphOptimizationLevel.ORT_ENABLE_ALL : GraphOptimizationLevel.ORT_DISABLE_ALL,
             LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL,
         };
+        if (settings.OptimizedModel is { } path)
+        {
+            options.GraphOptimizationLevel = GraphOptimizationLevel.ORT_ENABLE_EXTENDED; // above it, layouts fit one processor
+            options.OptimizedModelFilePath = path;
+        }
         // Waiting threads sleep: a build shares the machine with other builds, and with our own reading of the outputs.
         options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0");
         using var watch = settings.Watchdog?.Watch($"loading the {settings.Role} model", () => options.SetLoadCancellationFlag(true));
