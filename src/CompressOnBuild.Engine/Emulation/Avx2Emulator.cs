@@ -125,7 +125,7 @@ internal sealed class Avx2Emulator : IDisposable
         return [.. result];
     }
 
-    private static EmulatedNode Create(Node node) => Convolution.WeightInput(node.OpType) >= 0 ? new Convolution(node) : MatrixProduct.Create(node);
+    private static EmulatedNode Create(Node node) => node.OpType == Convolution.Operator ? new Convolution(node) : MatrixProduct.Create(node);
 
     // What a node reads: its inputs, and what its bodies see of the graphs around them.
     private static void Read(NodeProto node, HashSet<string> names)

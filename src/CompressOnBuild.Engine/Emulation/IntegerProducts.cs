@@ -11,8 +11,9 @@ namespace CompressOnBuild.Emulation;
 internal sealed record IntegerProduct(Node Node, string Weight, long Pairs, long CanSaturate, string? NotEmulated);
 
 /// <summary>
-/// Finds integer products in a graph that ONNX Runtime has optimized. Unsigned weights are multiplied in 32 bits, and so are the
-/// convolutions with one channel a group: neither is listed.
+/// Finds integer products in a graph that ONNX Runtime has optimized. Of its kernels for AVX2 only those of unsigned activations and signed
+/// weights add in 16 bits. All others are exact: two unsigned or two signed factors, ConvInteger (which swaps its factors), MatMulNBits, and
+/// convolutions with one channel a group. Found by running each under an emulated processor; a test does it again where it can.
 /// </summary>
 internal static class IntegerProducts
 {
@@ -23,26 +24,27 @@ internal static class IntegerProducts
         ["QAttention"] = [1],
     };
 
-    /// <summary>Every product with signed weights, in the graph's order, also those that cannot saturate.</summary>
+    /// <summary>Every product of unsigned activations and signed weights, in the graph's order, also those that cannot saturate.</summary>
     public static IReadOnlyList<IntegerProduct> Find(Model optimized)
     {
         var result = new List<IntegerProduct>();
         foreach (var node in optimized.AllNodes())
         {
-            var convolution = Convolution.WeightInput(node.OpType);
+            if (node.Input(0) is { ElementType: ElementType.Int8 }) continue;
+            var isConvolution = node.OpType == Convolution.Operator;
             var matrix = MatrixProduct.WeightInput(node.OpType);
-            var at = convolution >= 0 ? [convolution] : matrix >= 0 ? [matrix] : Others.GetValueOrDefault(node.OpType, []);
-            foreach (var index in at)
+            var isKnown = isConvolution || matrix >= 0;
+            foreach (var index in isConvolution ? [Convolution.WeightInput] : matrix >= 0 ? [matrix] : Others.GetValueOrDefault(node.OpType, []))
             {
                 if (node.Input(index) is not { } weight || weight.ElementType is not (ElementType.Int8 or ElementType.Undefined)) continue;
                 var constant = weight.Constant;
-                if (convolution >= 0 && constant is { Rank: >= 2 } kernel && kernel.Shape[1] == 1 && kernel.Shape[0] == node.Int("group", 1) && kernel.Shape[0] > 1) continue;
-                string? reason = null;
-                if (node.Graph.Depth > 0) reason = "it stands in the body of an If, Loop or Scan";
-                else if (convolution < 0 && matrix < 0) reason = $"{node.OpType} is not emulated";
-                else if (convolution >= 0 && constant is null) reason = "its kernel is computed at run time";
-                else if (constant is { Rank: < 2 } or { Rank: > 5 }) reason = $"its weight has {constant.Rank} dimensions";
-                var (pairs, can) = constant is null ? (0, 1) : Count(node, index, constant);
+                if (isConvolution && constant is { Rank: >= 2 } kernel && kernel.Shape[1] == 1 && kernel.Shape[0] == node.Int("group", 1) && kernel.Shape[0] > 1) continue;
+                var reason = node.Graph.Depth > 0 ? "it stands in the body of an If, Loop or Scan"
+                    : !isKnown ? $"{node.OpType} is not emulated"
+                    : isConvolution && constant is null ? "its kernel is computed at run time"
+                    : constant is { Rank: < 2 or > 5 } or { Count: 0 } ? $"its shape is [{string.Join(",", constant.Shape.ToArray())}]"
+                    : null;
+                var (pairs, can) = constant is null ? (0, 1) : constant.Rank < 2 || constant.Count == 0 ? (0, 0) : Count(node, index, constant);
                 result.Add(new(node, weight.Name, pairs, can, reason));
             }
         }
@@ -51,14 +53,13 @@ internal static class IntegerProducts
 
     private static (long Pairs, long Can) Count(Node node, int index, Tensor constant)
     {
-        IEnumerable<SaturatingWeights> matrices = constant.Rank < 2 || constant.Count == 0 ? []
-            : Convolution.WeightInput(node.OpType) == index ? new Convolution(node).Weights
+        IEnumerable<SaturatingWeights> matrices = node.OpType == Convolution.Operator ? new Convolution(node).Weights
             : MatrixProduct.WeightInput(node.OpType) == index ? MatrixProduct.Constants(node)
             : SaturatingWeights.PackAll(constant.AsSpan<sbyte>(), (int)constant.Shape[^2], (int)constant.Shape[^1]);
         long pairs = 0, can = 0;
         foreach (var matrix in matrices)
         {
-            pairs += (long)matrix.Columns * ((matrix.Depth + 1) / 2);
+            pairs += matrix.Pairs;
             can += matrix.PairsThatCanSaturate();
         }
         return (pairs, can);

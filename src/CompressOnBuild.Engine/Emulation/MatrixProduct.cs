@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using CompressOnBuild.Kernels;
 using CompressOnBuild.Onnx;
 
@@ -52,20 +51,18 @@ internal sealed class MatrixProduct : EmulatedNode
         var scaleA = 1f;
         int zero;
         byte[] codes;
-        if (isDynamic) (codes, scaleA, zero) = Quantize(a.AsSpan<float>());
+        if (isDynamic) (codes, scaleA, zero) = IntegerArithmetic.Quantize(a.AsSpan<float>());
         else
         {
-            var flip = IntegerArithmetic.Flip(a);
             codes = a.Data.ToArray();
-            if (flip != 0) for (var i = 0; i < codes.Length; i++) codes[i] ^= flip;
-            zero = IntegerArithmetic.ZeroPoint(places.AZero < 0 ? null : Get(places.AZero, values), flip);
+            zero = IntegerArithmetic.ZeroPoint(Get(places.AZero, values));
             if (places.AScale >= 0) scaleA = Need(places.AScale, values).AsSpan<float>()[0];
         }
         var (depth, columns) = (matrices[0].Depth, matrices[0].Columns);
         if (isTransposed) codes = Transpose(codes, depth, codes.Length / depth);
         var rows = depth == 0 ? 0 : codes.Length / depth;
         var sums = new int[rows * columns];
-        var zeros = IntegerArithmetic.ZeroPoints(places.BZero < 0 ? null : Get(places.BZero, values), columns);
+        var zeros = IntegerArithmetic.ZeroPoints(Get(places.BZero, values), columns);
         var padded = Pad(codes, rows, depth, matrices[0].PaddedDepth);
         var each = rows / matrices.Length;
         for (var i = 0; i < matrices.Length; i++)
@@ -77,13 +74,13 @@ internal sealed class MatrixProduct : EmulatedNode
     {
         if (places.BScale < 0) return Tensor.Create(sums, shape);
         var scales = IntegerArithmetic.Scales(Need(places.BScale, values), columns);
-        var yScale = places.YScale < 0 ? null : Get(places.YScale, values);
+        var yScale = Get(places.YScale, values);
         for (var n = 0; n < columns; n++)
         {
             scales[n] = alpha * scaleA * scales[n];
             if (yScale is not null) scales[n] /= yScale.AsSpan<float>()[0];
         }
-        var bias = places.Bias < 0 ? null : Get(places.Bias, values);
+        var bias = Get(places.Bias, values);
         if (isGemm && bias is not null) AddBias(sums, rows, columns, bias);
         if (yScale is null)
         {
@@ -96,12 +93,10 @@ internal sealed class MatrixProduct : EmulatedNode
             }
             return Tensor.Create(result, shape);
         }
-        var yZero = Get(places.YZero, values);
-        var type = yZero?.ElementType ?? ElementType.UInt8;
-        var zero = IntegerArithmetic.OutputZero(yZero, type == ElementType.Int8);
+        var zero = IntegerArithmetic.ZeroPoint(Get(places.YZero, values));
         var codes = new byte[sums.Length];
-        for (var i = 0; i < sums.Length; i++) codes[i] = IntegerArithmetic.Requantize(sums[i], scales[i % columns], zero, type == ElementType.Int8);
-        return new Tensor(type, shape, codes);
+        for (var i = 0; i < sums.Length; i++) codes[i] = IntegerArithmetic.Requantize(sums[i], scales[i % columns], zero);
+        return new Tensor(ElementType.UInt8, shape, codes);
     }
 
     private static void AddBias(int[] sums, int rows, int columns, Tensor bias)
@@ -117,14 +112,8 @@ internal sealed class MatrixProduct : EmulatedNode
     private SaturatingWeights[] Pack(Tensor weights)
     {
         var (rows, columns) = ((int)weights.Shape[^2], (int)weights.Shape[^1]);
-        var codes = MemoryMarshal.Cast<byte, sbyte>(weights.Data.Span);
-        var result = new SaturatingWeights[rows * columns == 0 ? 1 : codes.Length / (rows * columns)];
-        for (var i = 0; i < result.Length; i++)
-        {
-            var matrix = codes.Slice(i * rows * columns, rows * columns);
-            result[i] = isTransposedB ? SaturatingWeights.Pack(matrix, columns, rows, 1, columns) : SaturatingWeights.Pack(matrix, rows, columns, columns, 1);
-        }
-        return result;
+        var codes = weights.AsSpan<sbyte>();
+        return isTransposedB ? [SaturatingWeights.Pack(codes, columns, rows, 1, columns)] : SaturatingWeights.PackAll(codes, rows, columns);
     }
 
     private long[] Shape(Tensor a, int columns)
@@ -148,18 +137,5 @@ internal sealed class MatrixProduct : EmulatedNode
         var result = new byte[rows * padded];
         for (var m = 0; m < rows; m++) codes.AsSpan(m * depth, depth).CopyTo(result.AsSpan(m * padded));
         return result;
-    }
-
-    /// <summary>DynamicQuantizeLinear (ONNX): 256 codes over the range of the tensor and zero.</summary>
-    internal static (byte[] Codes, float Scale, int Zero) Quantize(ReadOnlySpan<float> values)
-    {
-        float low = 0, high = 0;
-        foreach (var v in values) (low, high) = (Math.Min(low, v), Math.Max(high, v));
-        var scale = high == low ? 1 : (high - low) / 255;
-        var zero = (int)MathF.Round(Math.Clamp(0 - low / scale, 0, 255), MidpointRounding.ToEven);
-        var codes = new byte[values.Length];
-        for (var i = 0; i < codes.Length; i++)
-            codes[i] = (byte)((int)MathF.Round(Math.Min(Math.Max(values[i] / scale, -zero), 255 - zero), MidpointRounding.ToEven) + zero);
-        return (codes, scale, zero);
     }
 }

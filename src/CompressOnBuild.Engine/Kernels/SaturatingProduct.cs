@@ -27,6 +27,8 @@ internal sealed class SaturatingWeights
     public int Columns { get; }
     /// <summary>Bytes of one row of activations: the depth, rounded up to whole groups.</summary>
     public int PaddedDepth { get; }
+    /// <summary>Pairs of neighbours along the depth, of all columns.</summary>
+    public int Pairs => (Depth + 1) / 2 * Columns;
     /// <summary>The sum of each column.</summary>
     public int[] ColumnSums { get; }
     internal sbyte[] Data { get; }
