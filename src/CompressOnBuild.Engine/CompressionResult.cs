@@ -113,6 +113,8 @@ public sealed record Measurements
 {
     /// <summary>The metrics on the gate split, the primary one first; empty when there was no data.</summary>
     public IReadOnlyList<MetricResult> Metrics { get; init; } = [];
+    /// <summary>The accuracy on x64 processors without VNNI; null where no integer product could differ there, and for targets that promise nothing.</summary>
+    public Avx2Accuracy? Avx2 { get; init; }
     /// <summary>Null when there was no data to run on.</summary>
     public Latency? Latency { get; init; }
     /// <summary>Peak working set of the process so far, in bytes.</summary>

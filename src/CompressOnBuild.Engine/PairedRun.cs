@@ -103,10 +103,11 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         using var compressed = new Session(candidate.Bytes, Settings("compressed"));
         Check(candidate.Model, data);
         var measurements = Measure(compressed, candidate.Model, evaluator, data);
+        measurements = measurements with { Avx2 = CheckAvx2(candidate, measurements, evaluator, data) };
         var before = ResultFacts.Read(Original, originalFiles, candidate.MultiplyAdds);
         var (accepted, notComparable) = candidate.Lock?.Accepted(data?.Metrics[0]) ?? (null, null);
         if (notComparable is not null) Warn(notComparable);
-        var gate = Gate.Judge(request, new GateInput(measurements.Metrics, before, candidate.Facts, measurements.Latency, candidate.IsSmallerExpected, accepted));
+        var gate = Gate.Judge(request, new GateInput(measurements.Metrics, before, candidate.Facts, measurements.Latency, candidate.IsSmallerExpected, accepted, measurements.Avx2));
         foreach (var warning in gate.Warnings) Warn(warning);
 
         var folder = gate.Errors.Count == 0 ? request.Output : request.FailedOutput;
@@ -172,6 +173,11 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         var comparison = evaluator.CompareOnce(candidate, data.Splits.Gate, changes, f => log.Progress(f, $"{count} samples"), cancel);
         log.Stage("timing");
         var latency = LatencyMeter.Measure(Original, compressed, data.CalibrationRuns(LatencyMeter.Inputs).Read(cancel), watchdog, cancel);
+        return new Measurements { Metrics = Judged(comparison, data), Latency = latency, Changes = changes.Result(data.Splits.Gate.Dataset.ClassNames, i => request.ReportImages ? data.Splits.Gate.Dataset.Thumbnail(data.Splits.Gate.Indices[i]) : null) };
+    }
+
+    private MetricResult[] Judged(Comparison comparison, EvaluationData data)
+    {
         var metrics = comparison.Metrics.Select((c, i) =>
         {
             double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;
@@ -179,7 +185,18 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             var required = request.Require.Where(r => r.Metric == metric.Name).All(r => r.AtLeast ? metric.Compressed >= r.Value : metric.Compressed <= r.Value);
             return metric with { Passed = required && (limit is null || Gate.JudgeDrop(metric, limit.Value) == Verdict.Pass) };
         });
-        return new Measurements { Metrics = [.. metrics, .. comparison.OtherOutputs.Select(o => o.ToMetric(judged: !data.IsOutputNamed))], Latency = latency, Changes = changes.Result(data.Splits.Gate.Dataset.ClassNames, i => request.ReportImages ? data.Splits.Gate.Dataset.Thumbnail(data.Splits.Gate.Indices[i]) : null) };
+        return [.. metrics, .. comparison.OtherOutputs.Select(o => o.ToMetric(judged: !data.IsOutputNamed))];
+    }
+
+    /// <summary>Only the target <c>cpu</c> promises something for processors without VNNI.</summary>
+    private Avx2Accuracy? CheckAvx2(CandidateModel candidate, Measurements measured, Evaluator? evaluator, EvaluationData? data)
+    {
+        if (request.Target != Target.Cpu) return null;
+        var check = new Avx2Check(data, evaluator, Settings("compressed"), Threads, log, cancel);
+        var result = check.Run(candidate.Model, candidate.Bytes, measured.Metrics, comparison => Judged(comparison, data!));
+        if (check.Gap is { } gap)
+            Warn(new Diagnostic(Severity.Warning, Codes.Avx2AccuracyUnknown, $"the accuracy on x64 processors without VNNI (AVX2) is {(result?.Basis == Avx2Basis.Emulated ? "known in part" : "not known")}: {gap}. {Avx2Gate.Remedy}", request.Model));
+        return result;
     }
 
     /// <summary>Leaves the model (if it was made here), the reports and a new entry of the lock file, all or none.</summary>

@@ -21,6 +21,7 @@ public sealed partial class ArchitectureTests
         ("Encodings", ["Onnx", "Operators", "Weights"]),
         ("Runtime", ["Onnx", "Diagnostics"]),
         ("Calibration", ["Onnx", "Runtime", "Kernels", "Numerics", "Diagnostics"]),
+        ("Emulation", ["Onnx", "Runtime", "Kernels"]),
         ("Placement", ["Onnx", "Operators", "Calibration"]),
         ("Evaluation", ["Onnx", "Runtime", "Numerics", "Kernels", "Diagnostics"]),
         ("Planning", ["Onnx", "Operators", "Weights", "Techniques", "Encodings", "Placement", "Calibration", "Diagnostics", "Numerics"]),

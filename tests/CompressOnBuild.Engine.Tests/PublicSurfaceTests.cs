@@ -16,8 +16,8 @@ public sealed class PublicSurfaceTests
         string[] expected =
         [
             // The request and its answer
-            "CandidateResult", "CompressionRequest", "CompressionResult", "Compressor", "Goal", "ICompressionLog", "InputFile", "Interval", "Latency",
-            "Measurements", "MetricResult", "ModelComparison", "ModelFacts", "NullCompressionLog", "Provenance", "Requirement", "SizeLimit", "SkippedWeight", "Target",
+            "Avx2Accuracy", "Avx2Basis", "CandidateResult", "CompressionRequest", "CompressionResult", "Compressor", "Goal", "ICompressionLog", "InputFile", "Interval", "Latency",
+            "Measurements", "MetricResult", "ModelComparison", "ModelFacts", "NullCompressionLog", "Provenance", "Requirement", "SaturatingWeight", "SizeLimit", "SkippedWeight", "Target",
             "Verdict", "WeightFacts", "Evaluation.GateException", "DecisionChange", "OutputChanges", "SampleChange", "SignalToNoiseBin",
             // Recipes
             "Calibration.CalibrationMethod", "Calibration.RecipeCalibration", "Planning.Recipe", "Planning.RecipeRule", "Planning.WeightForm",

@@ -243,6 +243,12 @@ public static class Codes
 
     /// <summary>The compressed model is worse than the accepted one.</summary>
     public const string Regressed = "COB4011";
+    /// <summary>The compressed model is less accurate than allowed on processors without VNNI.</summary>
+    public const string Avx2AccuracyDropped = "COB4020";
+    /// <summary>The data do not decide whether the model is good enough on processors without VNNI.</summary>
+    public const string Avx2AccuracyUndecided = "COB4021";
+    /// <summary>The accuracy on processors without VNNI is not known.</summary>
+    public const string Avx2AccuracyUnknown = "COB4022";
 
     // 5xxx: output
     /// <summary>The output cannot be written.</summary>

@@ -33,9 +33,9 @@ internal abstract class EmulatedNode(Node node)
     /// <param name="count">Counts what saturates; null: nothing is counted.</param>
     public abstract Tensor?[] Run(IReadOnlyDictionary<string, Tensor> values, PairCount? count);
 
-    /// <summary>Input <paramref name="index"/>; null when it is left out.</summary>
+    /// <summary>Input <paramref name="index"/>; null when it is left out, or below 0.</summary>
     protected Tensor? Get(int index, IReadOnlyDictionary<string, Tensor> values) =>
-        Node.Input(index) is not { } value ? null : value.Constant ?? values[value.Name];
+        index < 0 || Node.Input(index) is not { } value ? null : value.Constant ?? values[value.Name];
 
     /// <summary>Input <paramref name="index"/>, which the operator cannot do without.</summary>
     protected Tensor Need(int index, IReadOnlyDictionary<string, Tensor> values) =>

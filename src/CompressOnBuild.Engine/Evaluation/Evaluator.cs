@@ -128,7 +128,11 @@ internal sealed class Evaluator
     }
 
     /// <summary>Runs both models once on each sample of a split that is looked at once: nothing is kept but what <paramref name="changes"/> collects.</summary>
-    public Comparison CompareOnce(Session compressed, Split split, SampleChanges? changes, Action<double>? progress, CancellationToken cancel)
+    public Comparison CompareOnce(Session compressed, Split split, SampleChanges? changes, Action<double>? progress, CancellationToken cancel) =>
+        CompareOnce(inputs => compressed.Run(inputs, cancel), split, changes, progress, cancel);
+
+    /// <inheritdoc cref="CompareOnce(Session, Split, SampleChanges?, Action{double}?, CancellationToken)"/>
+    public Comparison CompareOnce(Runner compressed, Split split, SampleChanges? changes, Action<double>? progress, CancellationToken cancel)
     {
         var (before, after, others) = (Series(), Series(), Others());
         InOrder.ForEach(split.Count, threads, i =>

@@ -4,7 +4,7 @@ using CompressOnBuild.Diagnostics;
 namespace CompressOnBuild.Evaluation;
 
 /// <summary>What is judged: the gate split's metrics, the primary one first, the sizes and times of both models, and what was accepted before, where that is known.</summary>
-internal sealed record GateInput(IReadOnlyList<MetricResult> Metrics, ModelFacts Original, ModelFacts Compressed, Latency? Latency, bool SmallerExpected, AcceptedResult? Accepted = null);
+internal sealed record GateInput(IReadOnlyList<MetricResult> Metrics, ModelFacts Original, ModelFacts Compressed, Latency? Latency, bool SmallerExpected, AcceptedResult? Accepted = null, Avx2Accuracy? Avx2 = null);
 
 /// <summary>The verdict, its warnings, and every broken limit as an error.</summary>
 internal sealed record GateResult(Verdict Verdict, IReadOnlyList<Diagnostic> Errors, IReadOnlyList<Diagnostic> Warnings);
@@ -41,6 +41,10 @@ internal static class Gate
         }
         if (input is { Accepted: { } accepted, Metrics: [var judged, ..] } && Regression.Judge(judged, accepted, request.MaxRegression ?? Regression.DefaultMaxRegression) is { } regressed)
             Error(Codes.Regressed, regressed);
+        var (elsewhere, broken, open) = Avx2Gate.Judge(request, input.Avx2);
+        foreach (var (code, text) in broken) Error(code, text);
+        foreach (var (code, text) in open) warnings.Add(new Diagnostic(Severity.Warning, code, text, request.Model));
+        if (elsewhere == Verdict.Inconclusive && verdict == Verdict.Pass) verdict = elsewhere;
         // Only the primary metric and outputs that none scores have a limit.
         foreach (var other in input.Metrics.Skip(1).Where(m => m is { Limit: not null, Passed: false }))
         {

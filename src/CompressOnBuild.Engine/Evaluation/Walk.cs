@@ -5,8 +5,12 @@ using CompressOnBuild.Runtime;
 namespace CompressOnBuild.Evaluation;
 
 /// <summary>One model on its way along one sequence.</summary>
-internal sealed class Walk(Session session, Recurrence? recurrence)
+internal sealed class Walk(Func<IReadOnlyDictionary<string, Tensor>, CancellationToken, Tensor[]> runner, Recurrence? recurrence)
 {
+    public Walk(Session session, Recurrence? recurrence) : this(session.Run, recurrence) { }
+
+    public Walk(Runner runner, Recurrence? recurrence) : this((inputs, _) => runner(inputs), recurrence) { }
+
     private readonly Dictionary<string, Tensor> states = recurrence?.States.ToDictionary(s => s.Input, s => s.Initial, StringComparer.Ordinal) ?? [];
 
     /// <summary>The inputs of the next run: those of the data and the states that the model has come to.</summary>
@@ -22,7 +26,7 @@ internal sealed class Walk(Session session, Recurrence? recurrence)
     /// <exception cref="Diagnostics.CompressionException">COB1021 when the runtime fails on these inputs.</exception>
     public Tensor[] Run(Sample run, CancellationToken cancel)
     {
-        var outputs = session.Run(Inputs(run), cancel);
+        var outputs = runner(Inputs(run), cancel);
         foreach (var (input, output, _) in recurrence?.States ?? []) states[input] = outputs[output];
         return outputs;
     }

@@ -28,6 +28,7 @@ internal static class HtmlReport
         html.Add($"<p class=\"verdict\"><span class=\"pill {ReportJson.Name(result.Verdict)}\">{Verdicts.Word(result.Verdict)}</span> {Verdicts.Sentence(result)}</p>\n</header>");
         Tiles(html, result);
         HtmlAccuracy.Add(html, result.Measurements.Metrics);
+        HtmlAvx2.Add(html, result.Measurements.Avx2);
         HtmlLists.Warnings(html, result);
         HtmlChanges.Add(html, result);
         HtmlCandidates.Add(html, result);

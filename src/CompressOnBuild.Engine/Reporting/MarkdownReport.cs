@@ -27,6 +27,7 @@ internal static class MarkdownReport
         }
         if (measured.Latency is { } latency)
             Line($"| latency, 1 thread | {Figures.Milliseconds(latency.OriginalMs)} | {Figures.Milliseconds(latency.CompressedMs)} | {Figures.Speed(latency.SpeedupMedian)} ({Figures.Number(latency.SpeedupMin)}x to {Figures.Number(latency.SpeedupMax)}x) |");
+        if (measured.Avx2 is { } avx2) Line($"\n{Avx2Text.Label}: {Escape(Avx2Text.Sentence(avx2))}.");
         if (result.Warnings.Count > 0)
         {
             Section("Warnings");

@@ -12,27 +12,8 @@ internal static class MeasurementsJson
     {
         var measured = result.Measurements;
         json.WriteNumber("schemaVersion", ReportJson.SchemaVersion);
-        json.WriteStartArray("metrics");
-        foreach (var metric in measured.Metrics)
-        {
-            json.WriteStartObject();
-            json.WriteString("name", metric.Name);
-            ReportJson.Number(json, "original", metric.Original);
-            ReportJson.Number(json, "compressed", metric.Compressed);
-            ReportJson.Number(json, "drop", metric.Drop);
-            ReportJson.Number(json, "limit", metric.Limit);
-            json.WriteNumber("samples", metric.Samples);
-            if (metric.Confidence is { } interval && double.IsFinite(interval.Low) && double.IsFinite(interval.High))
-            {
-                json.WriteStartArray("confidence");
-                json.WriteNumberValue(interval.Low);
-                json.WriteNumberValue(interval.High);
-                json.WriteEndArray();
-            }
-            json.WriteBoolean("passed", metric.Passed);
-            json.WriteEndObject();
-        }
-        json.WriteEndArray();
+        Metrics(json, measured.Metrics);
+        if (measured.Avx2 is { } avx2) Avx2(json, avx2);
         if (measured.Latency is { } latency)
         {
             ReportJson.Number(json, "latencyOriginalMs", latency.OriginalMs);
@@ -107,6 +88,56 @@ internal static class MeasurementsJson
             if (sample.Label is not null) json.WriteString("label", sample.Label);
             if (sample.Original is not null) json.WriteString("original", sample.Original);
             if (sample.Compressed is not null) json.WriteString("compressed", sample.Compressed);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void Metrics(Utf8JsonWriter json, IReadOnlyList<MetricResult> metrics)
+    {
+        json.WriteStartArray("metrics");
+        foreach (var metric in metrics)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", metric.Name);
+            ReportJson.Number(json, "original", metric.Original);
+            ReportJson.Number(json, "compressed", metric.Compressed);
+            ReportJson.Number(json, "drop", metric.Drop);
+            ReportJson.Number(json, "limit", metric.Limit);
+            json.WriteNumber("samples", metric.Samples);
+            if (metric.Confidence is { } interval && double.IsFinite(interval.Low) && double.IsFinite(interval.High))
+            {
+                json.WriteStartArray("confidence");
+                json.WriteNumberValue(interval.Low);
+                json.WriteNumberValue(interval.High);
+                json.WriteEndArray();
+            }
+            json.WriteBoolean("passed", metric.Passed);
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
+    }
+
+    // The accuracy on x64 processors without VNNI.
+    private static void Avx2(Utf8JsonWriter json, Avx2Accuracy avx2)
+    {
+        json.WriteStartObject("avx2");
+        json.WriteString("basis", avx2.Basis.ToString().ToLowerInvariant());
+        json.WriteNumber("products", avx2.Products);
+        if (avx2.Metrics.Count > 0) Metrics(json, avx2.Metrics);
+        json.WriteNumber("countedSamples", avx2.CountedSamples);
+        json.WriteStartArray("saturatingWeights");
+        foreach (var weight in avx2.Weights)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", weight.Name);
+            json.WriteString("operator", weight.Operator);
+            json.WriteNumber("pairs", weight.Pairs);
+            json.WriteNumber("canSaturate", weight.CanSaturate);
+            json.WriteNumber("counted", weight.Counted);
+            json.WriteNumber("saturated", weight.Saturated);
+            if (weight.NotEmulated is { } reason) json.WriteString("notEmulated", reason);
             json.WriteEndObject();
         }
         json.WriteEndArray();

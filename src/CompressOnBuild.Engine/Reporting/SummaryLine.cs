@@ -39,6 +39,7 @@ public static class SummaryLine
             if (metric.Confidence is { } interval) details.Add($"95 % interval {MetricText.Interval(metric.Name, interval)}");
             if (metric.Limit is { } limit) details.Add($"limit {MetricText.Limit(metric.Name, limit)}");
         }
+        if (Avx2Text.Short(result.Measurements.Avx2) is { } elsewhere) details.Add(elsewhere);
         return details.Count == 0 ? text : $"{text} ({string.Join(", ", details)})";
     }
 

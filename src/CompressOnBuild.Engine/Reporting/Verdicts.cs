@@ -36,6 +36,7 @@ internal static class Verdicts
     private static string Failures(CompressionResult result)
     {
         var failed = result.Measurements.Metrics.Where(m => m.Verdict == Verdict.Fail).Select(m => m.Name).ToList();
+        if (failed.Count == 0 && Avx2Text.Failed(result.Measurements.Avx2).ToList() is { Count: > 0 } there) return $"on processors without VNNI the limit for {string.Join(" and ", there)} is not met";
         return failed.Count == 0 ? "a limit is not met" : $"the limit for {string.Join(" and ", failed)} is not met";
     }
 }
