@@ -1,6 +1,7 @@
 using System.CommandLine;
 using CompressOnBuild.Benchmarks;
 using CompressOnBuild.Benchmarks.Forms;
+using CompressOnBuild.Benchmarks.Haswell;
 using CompressOnBuild.Benchmarks.Zoo;
 
 var root = new RootCommand("Measures the product: what it makes of real models, and what it costs a build.")
@@ -10,5 +11,7 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
     DeterminismCommand.Create(),
     FormsCommand.Create(),
     EvaluationCommand.Create(),
+    HaswellCommand.Create(),
+    HaswellRun.Create(),
 };
 return root.Parse(args).Invoke();

@@ -26,10 +26,14 @@ public sealed class ReportJsonTests
     public void MeasurementsComeInTheContractsOrderAndOnlyFinite()
     {
         using var json = JsonDocument.Parse(MeasurementsJson.Write(SampleResult.Create()));
-        Assert.AreEqual("schemaVersion metrics latencyOriginalMs latencyCompressedMs speedup peakMemoryBytes seconds processor instructionSets onnxRuntime candidates changes", Keys(json.RootElement));
+        Assert.AreEqual("schemaVersion metrics avx2 latencyOriginalMs latencyCompressedMs speedup peakMemoryBytes seconds processor instructionSets onnxRuntime candidates changes", Keys(json.RootElement));
         var metrics = json.RootElement.GetProperty("metrics");
         Assert.AreEqual("name original compressed drop limit samples confidence passed", Keys(metrics[0]));
         Assert.AreEqual("name compressed samples passed", Keys(metrics[1]), "infinite and undefined numbers are left out");
+        var avx2 = json.RootElement.GetProperty("avx2");
+        Assert.AreEqual("basis products metrics countedSamples saturatingWeights", Keys(avx2));
+        Assert.AreEqual("emulated", avx2.GetProperty("basis").GetString());
+        Assert.AreEqual("name operator pairs canSaturate counted saturated notEmulated", Keys(avx2.GetProperty("saturatingWeights")[1]));
         Assert.AreEqual("name bytes chosen", Keys(json.RootElement.GetProperty("candidates")[1]));
         var changes = json.RootElement.GetProperty("changes");
         Assert.AreEqual("samples equal medianSignalToNoise signalToNoise decided changed rightToWrong wrongToRight pairs worst", Keys(changes));

@@ -36,6 +36,11 @@ internal static class SampleResult
                 new MetricResult("top1", 0.828, 0.825, 0.003, 0.01, 900, new Interval(-0.003, 0.009), true),
                 new MetricResult("sqnr", double.PositiveInfinity, 31.42, double.NaN, null, 900, null, true),
             ],
+            Avx2 = new Avx2Accuracy
+            {
+                Basis = Avx2Basis.Emulated, Products = 3, CountedSamples = 20, Metrics = [new MetricResult("top1", 0.828, 0.701, 0.127, 0.01, 900, new Interval(0.1, 0.15), false)],
+                Weights = [new SaturatingWeight(name, "QLinearConv", 1000, 20, 40_000, 100, null), new SaturatingWeight("lstm.W", "DynamicQuantizeLSTM", 500, 3, 0, 0, "DynamicQuantizeLSTM is not emulated")],
+            },
             Latency = new Latency(10.5, 5.0, 1.9, 2.1, 2.3),
             PeakMemoryBytes = 310_000_000, Seconds = 11.24, Processor = "Some CPU", InstructionSets = ["AVX2"], OnnxRuntime = "1.31.1",
             Candidates = [new CandidateResult("static", 3_712_345, 0.825, 0.003, 0.45, true), new CandidateResult("weights", 3_700_000, null, double.NaN, null, false)],
