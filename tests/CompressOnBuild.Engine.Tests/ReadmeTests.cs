@@ -123,7 +123,8 @@ public sealed partial class ReadmeTests
     public void TheSummaryLineHasTheShapeOfTheTools()
     {
         using var scratch = new ScratchFolder();
-        var printed = SummaryLine.Format(Reporting.SampleResult.Create(Path.Combine(scratch.Path, "obj")), scratch.Path);
+        var sample = Reporting.SampleResult.Create(Path.Combine(scratch.Path, "obj"));
+        var printed = SummaryLine.Format(sample with { Measurements = sample.Measurements with { Avx2 = null } }, scratch.Path); // what this tool quantizes itself needs no second figure
         var shown = Blocks("").Single(b => b.StartsWith("CompressOnBuild: ", StringComparison.Ordinal)).Trim();
         Assert.AreEqual(Shape(printed), Shape(shown));
 
