@@ -84,7 +84,7 @@ internal static class HaswellCommand
     {
         var (inputs, outputs) = (Path.Combine(folder, "inputs.bin"), Path.Combine(folder, "outputs.bin"));
         using (var file = new BinaryWriter(File.Create(inputs)))
-            foreach (var sample in split.Read()) foreach (var port in ports) HaswellRun.Write(file, sample.Inputs[port.Name]);
+            foreach (var i in split.Indices) foreach (var sample in split.Dataset.Runs(i)) foreach (var port in ports) HaswellRun.Write(file, sample.Inputs[port.Name]);
         var run = Testing.Haswell.Run(typeof(HaswellCommand).Assembly.Location, ["haswell-run", model, inputs, outputs], TimeSpan.FromHours(3));
         return run.ExitCode == 0 ? outputs : throw new InvalidOperationException(run.Output);
     }
