@@ -142,7 +142,6 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         };
         Write(result, candidate, gate.Errors.Count == 0 ? candidate.Lock : null);
         if (gate.Errors.Count > 0) throw new GateException(gate.Errors, result);
-        if (request.Candidate is null) OutputFolder.RemoveFailed(request);
         return result with { Lock = candidate.Lock?.State };
     }
 

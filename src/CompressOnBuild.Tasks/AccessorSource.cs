@@ -186,7 +186,8 @@ internal static class AccessorSource
         return literal.Append('"').ToString();
     }
 
-    private static string Xml(string text) => LogText.Clean(text).Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;");
+    // Half a surrogate pair has no bytes in UTF-8.
+    private static string Xml(string text) => Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(LogText.Clean(text))).Replace("&", "&amp;").Replace("<", "&lt;").Replace(">", "&gt;");
 
     /// <summary>
     /// Reads <c>accessor.txt</c>: <c>inputs\tname…</c> and <c>outputs\tname…</c>, names escaped as in <see cref="WorkerLine"/>.

@@ -1,4 +1,5 @@
 using System;
+using System.Globalization;
 using System.Text;
 
 namespace CompressOnBuild.Tasks;
@@ -29,10 +30,8 @@ internal static class LogText
         return BreakAgentCommands(clean.ToString());
     }
 
-    /// <summary>C0, DEL, C1, line separators, and the format characters that reorder or hide text.</summary>
-    private static bool IsInvisible(char c) =>
-        c < ' ' || (c >= '\u007f' && c <= '\u009f') || (c >= '\u200b' && c <= '\u200f') || (c >= '\u2028' && c <= '\u202e')
-        || (c >= '\u2060' && c <= '\u206f') || c == '\ufeff';
+    /// <summary>Control characters, line separators, and the format characters that reorder or hide text.</summary>
+    private static bool IsInvisible(char c) => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     private static string BreakAgentCommands(string text)
     {

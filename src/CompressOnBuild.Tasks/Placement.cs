@@ -13,6 +13,8 @@ namespace CompressOnBuild.Tasks;
 internal static class Placement
 {
     internal const string RequestFile = "request.rsp";
+    /// <summary>What the last run said of the model: errors and warnings.</summary>
+    internal const string DiagnosticsFile = "diagnostics.txt";
     /// <summary>A copy of the request that the folder's result answers. Bytes are compared because the first hash of a process costs 5 to 10 ms.</summary>
     private const string AnsweredFile = "answered.rsp";
 

@@ -92,6 +92,14 @@ public sealed class ResolveCompressModels : Task
     [Output]
     public ITaskItem[] Accessors { get; set; } = [];
 
+    /// <summary>The output folder of each model, with the metadata <c>Model</c>: the original's path.</summary>
+    [Output]
+    public ITaskItem[] Results { get; set; } = [];
+
+    /// <summary>The errors and warnings that were logged, each a line in the form of <see cref="WorkerLine"/>.</summary>
+    [Output]
+    public ITaskItem[] Diagnostics { get; set; } = [];
+
     /// <summary>Whether an error was logged. The valid models are in the other outputs all the same, so that one build shows all errors of all models.</summary>
     [Output]
     public bool Invalid { get; set; }
@@ -102,6 +110,8 @@ public sealed class ResolveCompressModels : Task
     private readonly List<ITaskItem> _embedded = [];
     private readonly List<ITaskItem> _copied = [];
     private readonly List<ITaskItem> _accessors = [];
+    private readonly List<ITaskItem> _results = [];
+    private readonly List<ITaskItem> _diagnostics = [];
 
     public override bool Execute()
     {
@@ -120,7 +130,9 @@ public sealed class ResolveCompressModels : Task
             Embedded = _embedded.ToArray();
             Copied = _copied.ToArray();
             Accessors = _accessors.ToArray();
+            Results = _results.ToArray();
         }
+        Diagnostics = _diagnostics.ToArray();
         return !Invalid;
     }
 
@@ -143,7 +155,7 @@ public sealed class ResolveCompressModels : Task
             else
                 model.Request(Switches(), Report); // for its other errors
             if (!KeysOnly && Wanted is null)
-                model.ReportMisspelt(text => Log.LogWarning(null, TaskCodes.UnknownMetadata, TaskCodes.UnknownMetadata, project, 0, 0, 0, 0, LogText.Clean(text)));
+                model.ReportMisspelt(text => Warn(TaskCodes.UnknownMetadata, project, text));
         }
         RefuseDuplicates(models);
         return models;
@@ -273,8 +285,8 @@ public sealed class ResolveCompressModels : Task
     private void UseStale(CompressModelItem model, string output, string why)
     {
         if (File.Exists(output))
-            Log.LogWarning(null, TaskCodes.StaleWithNoBuild, TaskCodes.StaleWithNoBuild, model.DefiningProject, 0, 0, 0, 0,
-                LogText.Clean($"The compressed model of '{model.Spec}' is not up to date ({why}), but NoBuild is set, so it is used as it is. Build once without NoBuild."));
+            Warn(TaskCodes.StaleWithNoBuild, model.DefiningProject,
+                $"The compressed model of '{model.Spec}' is not up to date ({why}), but NoBuild is set, so it is used as it is. Build once without NoBuild.");
         else
             Error(TaskCodes.StaleWithNoBuild, model.DefiningProject,
                 $"'{model.Spec}' was never compressed, and NoBuild forbids it. Build once without NoBuild (--no-build).");
@@ -297,6 +309,9 @@ public sealed class ResolveCompressModels : Task
         }
         if (folder is not null)
         {
+            var result = new TaskItem(Escaping.Escape(folder));
+            result.SetMetadata("Model", Escaping.Escape(model.ModelPath));
+            _results.Add(result);
             string publish = PublishReports ? "PreserveNewest" : "Never";
             Copy(Path.Combine(folder, "report.html"), $"compression/{model.Name}.report.html", publish);
             Copy(Path.Combine(folder, "report.json"), $"compression/{model.Name}.report.json", publish);
@@ -337,9 +352,22 @@ public sealed class ResolveCompressModels : Task
     private void Error(string code, string project, string text)
     {
         Invalid = true;
-        if (!KeysOnly && (Wanted is null || code == TaskCodes.OutputFolderNotWritable || code == TaskCodes.StaleWithNoBuild))
-            Log.LogError(null, code, code, project.Length > 0 ? project : ProjectPath, 0, 0, 0, 0, LogText.Clean(text));
+        if (KeysOnly || !(Wanted is null || code == TaskCodes.OutputFolderNotWritable || code == TaskCodes.StaleWithNoBuild))
+            return;
+        string file = project.Length > 0 ? project : ProjectPath, clean = LogText.Clean(text);
+        Log.LogError(null, code, code, file, 0, 0, 0, 0, clean);
+        Keep("error", code, file, clean);
     }
+
+    private void Warn(string code, string project, string text)
+    {
+        string clean = LogText.Clean(text);
+        Log.LogWarning(null, code, code, project, 0, 0, 0, 0, clean);
+        Keep("warning", code, project, clean);
+    }
+
+    private void Keep(string severity, string code, string file, string text) =>
+        _diagnostics.Add(new TaskItem(Escaping.Escape(WorkerLine.Format(severity, code, LogText.Clean(file), 0, 0, text))));
 
     private static string[] SplitList(string list)
     {

@@ -44,6 +44,10 @@ internal sealed class WorkerLine
         };
     }
 
+    /// <summary>A line of this form; what is given is clean.</summary>
+    internal static string Format(string kind, string code, string file, int line, int column, string text) =>
+        string.Format(CultureInfo.InvariantCulture, "{0}{1}\t{2}\t{3}\t{4}\t{5}\t{6}", Mark, kind, code, file.Replace("\\", "\\\\"), line, column, text.Replace("\\", "\\\\"));
+
     private static WorkerLineKind? ParseKind(string kind) => kind switch
     {
         "error" => WorkerLineKind.Error,

@@ -26,6 +26,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter error,
         {
             new CompressCommand(output, error, run, interruption, response).Create(),
             new CompareCommand(output, error, run, interruption).Create(),
+            new LogsCommand(output, error).Create(),
             new InspectCommand(output).Create(),
             new RecipeCommand(output).Create(),
             new ExplainCommand(output).Create(),

@@ -31,6 +31,15 @@ public sealed class MachineLog(TextWriter output)
     /// <summary>For whoever reads a detailed log.</summary>
     public void Message(string text) => Write("message", "", "", 0, 0, text);
 
+    /// <summary>An error or warning that was written by this class; null for any other line.</summary>
+    internal static Diagnostic? Parse(string line)
+    {
+        var fields = line.Split('\t');
+        if (fields.Length != 7 || fields[0] != "@cob" || fields[1] is not ("error" or "warning")) return null;
+        return new Diagnostic(fields[1] == "error" ? Severity.Error : Severity.Warning, fields[2], DependencyFile.Unescape(fields[6]), fields[3].Length > 0 ? DependencyFile.Unescape(fields[3]) : null,
+            int.TryParse(fields[4], NumberStyles.None, CultureInfo.InvariantCulture, out var row) ? row : 0, int.TryParse(fields[5], NumberStyles.None, CultureInfo.InvariantCulture, out var column) ? column : 0);
+    }
+
     private void Write(string kind, string code, string file, int line, int column, string text)
     {
         var whole = string.Create(CultureInfo.InvariantCulture,

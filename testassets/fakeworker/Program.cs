@@ -6,6 +6,8 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
+if (args[0] == "logs")
+    return 0; // a build server's variables ask for a summary of whatever builds there
 string[] request = File.ReadAllLines(args[1][1..]);
 string Option(string name) => request.FirstOrDefault(line => line.StartsWith($"--{name}=", StringComparison.Ordinal))?[(name.Length + 3)..] ?? "";
 string Argument(string name) => Array.IndexOf(args, "--" + name) is var i and >= 0 ? args[i + 1] : "";

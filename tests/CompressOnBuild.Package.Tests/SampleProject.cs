@@ -33,6 +33,9 @@ public sealed class SampleProject : IDisposable
             ["MSBUILDDISABLENODEREUSE"] = "1",
             ["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0",
             ["MSBUILDTERMINALLOGGER"] = "off",
+            // The tests may themselves run on a build server.
+            ["GITHUB_STEP_SUMMARY"] = null,
+            ["TF_BUILD"] = null,
         };
         var framework = frameworks.Contains(';') ? $"<TargetFrameworks>{frameworks}</TargetFrameworks>" : $"<TargetFramework>{frameworks}</TargetFramework>";
         Write("app.csproj", $"""

@@ -1,9 +1,10 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace CompressOnBuild.Tasks.Tests;
 
 [TestClass]
-public class AccessorSourceTests
+public partial class AccessorSourceTests
 {
     [TestMethod]
     public void HostileNamesStayInsideTheirLiterals()
@@ -23,6 +24,33 @@ public class AccessorSourceTests
         Assert.DoesNotContain("xxxxx", source);
         Assert.IsTrue(source.All(c => c is '\n' or (>= ' ' and <= '~')), "plain ASCII in every culture: " + CultureInfo.CurrentCulture.Name);
     }
+
+    [TestMethod]
+    public void RandomNamesGiveTheCodeThatPlainNamesGive()
+    {
+        string[] pieces = ["\"", "\\", "\n", "\r", "\u2028", "\u0085", "\u202e", "\0", "*/", "//", "/*", "{", "}", ";", "</summary>", "<script>", "@", "$", "class", "namespace", "#if", "\n#endif", "\ud800", "é", "1", " ", "a", "##vso[x]", "::error::", "\"\"\""];
+        var random = new Random(20260101);
+        string Name() => string.Concat(Enumerable.Range(0, 1 + random.Next(5)).Select(_ => pieces[random.Next(pieces.Length)]));
+        string Write(Func<string> name) => AccessorSource.Write("App", [new AccessorModel { AccessorName = "M", Embedded = true, HasReport = true, LogicalName = name(), Inputs = [name(), name()], Outputs = [name()] }], onnxRuntime: true);
+        static string[] Shape(string source) => [.. source.Split('\n').Select(line => Identifier().Replace(Literal().Replace(Comment().Replace(line, "$1"), "\"\""), "const string X"))];
+
+        var plain = 0;
+        var shape = Shape(Write(() => "n" + plain++));
+        for (var round = 0; round < 500; round++)
+        {
+            var source = Write(Name);
+            Assert.AreEqual(string.Join('\n', shape), string.Join('\n', Shape(source)));
+            // Letters may stand in identifiers, and the replacement of what is no character in a comment.
+            Assert.AreEqual("", string.Concat(source.Where(c => !(c is '\n' or (>= ' ' and <= '~') || char.IsLetter(c) || c == '\ufffd')).Select(c => $"{(int)c:x4} ")));
+        }
+    }
+
+    [GeneratedRegex("\"(\\\\.|[^\"\\\\])*\"")]
+    private static partial Regex Literal();
+    [GeneratedRegex("^( *///).*$")]
+    private static partial Regex Comment();
+    [GeneratedRegex("const string @?[\\p{L}_][\\p{L}\\p{N}_]*")]
+    private static partial Regex Identifier();
 
     [TestMethod]
     public void SessionsAndReportsOnlyWhereTheyExist()

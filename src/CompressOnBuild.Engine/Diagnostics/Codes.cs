@@ -255,6 +255,10 @@ public static class Codes
     public const string OutputNotWritable = "COB5001";
     /// <summary>The output would replace the original model.</summary>
     public const string OutputIsInput = "COB5002";
+    /// <summary>A stored result cannot be read.</summary>
+    public const string StoredResultUnreadable = "COB5003";
+    /// <summary>The summary for the build server cannot be written.</summary>
+    public const string SummaryNotWritten = "COB5004";
 
     // 9xxx: bugs
     /// <summary>A bug in CompressOnBuild.</summary>

@@ -50,6 +50,7 @@ public static class ConsoleText
                 '\r' => "\\r",
                 '\t' => "\\t",
                 < ' ' or '\x7f' => $"\\x{(int)c:x2}",
+                >= '\ufdd0' and <= '\ufdef' or >= '\ufffe' => $"\\u{(int)c:x4}", // no characters; the last two are forbidden in XML
                 _ => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator
                     or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
                     ? $"\\u{(int)c:x4}" : c.ToString(),

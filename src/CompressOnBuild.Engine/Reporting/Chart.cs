@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Xml;
 using System.Xml.Linq;
 using CompressOnBuild.Diagnostics;
 using OxyPlot;
@@ -57,17 +56,14 @@ internal sealed class Chart
     public void Add(HtmlWriter html, string label, IReadOnlyList<string>? pointTitles = null)
     {
         var exported = XElement.Parse(new SvgExporter { Width = Width, Height = Height, UseVerticalTextAlignmentWorkaround = true }.ExportToString(Model));
-        var svg = new XElement("svg", new XAttribute("class", "chart"), new XAttribute("role", "img"), new XAttribute("aria-label", Text(label)),
+        var svg = new XElement("svg", new XAttribute("class", "chart"), new XAttribute("role", "img"), new XAttribute("aria-label", ConsoleText.Visible(label)),
             new XAttribute("viewBox", FormattableString.Invariant($"0 0 {Width} {Height}")),
-            new XElement("text", new XAttribute("y", 14), new XAttribute("style", "fill:var(--soft)"), Text(counted)));
+            new XElement("text", new XAttribute("y", 14), new XAttribute("style", "fill:var(--soft)"), ConsoleText.Visible(counted)));
         // Groups only clip, and what is clipped are marks at an edge.
         foreach (var shape in exported.Descendants().Where(e => !e.HasElements && e.Name.LocalName is not ("g" or "defs") && e.Parent!.Name.LocalName != "clipPath" && !IsInvisible(e))) svg.Add(Styled(shape));
-        foreach (var (mark, title) in svg.Elements("ellipse").Zip(pointTitles ?? [])) mark.Add(new XElement("title", Text(title)));
+        foreach (var (mark, title) in svg.Elements("ellipse").Zip(pointTitles ?? [])) mark.Add(new XElement("title", ConsoleText.Visible(title)));
         html.AddAsset(svg.ToString(SaveOptions.DisableFormatting) + "\n");
     }
-
-    // XML has no way to hold a few characters that a name may have, U+FFFE for one.
-    private static string Text(string text) => string.Concat(ConsoleText.Visible(text).Select(c => XmlConvert.IsXmlChar(c) || char.IsSurrogate(c) ? c : '\ufffd'));
 
     private static bool IsInvisible(XElement shape) => shape.Attribute("style")?.Value is { } style && style.Contains("fill:none", StringComparison.Ordinal)
         && (style.Contains("stroke:none", StringComparison.Ordinal) || style.Contains("stroke-width:0", StringComparison.Ordinal));

@@ -44,6 +44,15 @@ internal static class DependencyFile
     public static string Escape(string text) => text.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\t", "\\t", StringComparison.Ordinal)
         .Replace("\n", "\\n", StringComparison.Ordinal).Replace("\r", "\\r", StringComparison.Ordinal);
 
+    /// <summary>The reverse of <see cref="Escape"/>; an unknown escape stands for its second character.</summary>
+    public static string Unescape(string text)
+    {
+        var plain = new StringBuilder(text.Length);
+        for (var i = 0; i < text.Length; i++)
+            plain.Append(text[i] != '\\' || i + 1 == text.Length ? text[i] : text[++i] switch { 't' => '\t', 'n' => '\n', 'r' => '\r', var c => c });
+        return plain.ToString();
+    }
+
     /// <summary>Files that lay in the folder before the run began: one that came during it is not listed, so the next build looks at it.
     /// What no reader looks at is left out here and in the build's check alike.</summary>
     private static IEnumerable<string> OldFiles(string directory)

@@ -27,7 +27,8 @@ internal sealed class HtmlWriter
     public override string ToString() => text.ToString();
 
     /// <summary>Text for an element or a quoted attribute, with invisible characters spelled out.</summary>
-    public static string Escape(string? value) => WebUtility.HtmlEncode(ConsoleText.Visible(value));
+    // Build servers obey '##...[' in what is printed, and a page may be.
+    public static string Escape(string? value) => WebUtility.HtmlEncode(ConsoleText.Visible(value)).Replace("##", "#&#35;", StringComparison.Ordinal);
 
     /// <summary>A weight's name, which may break after its separators rather than within a word.</summary>
     public readonly record struct Name(string Value);

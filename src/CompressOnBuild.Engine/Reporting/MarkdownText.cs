@@ -11,12 +11,19 @@ internal static class MarkdownText
     {
         var escaped = new StringBuilder();
         var visible = ConsoleText.Visible(text);
-        for (var i = 0; i < visible.Length; i++)
+        // At the start of a line: spaces would make code, other marks a list or an underlined title.
+        var start = visible.Length - visible.TrimStart(' ').Length;
+        for (var i = 0; i < start; i++) escaped.Append("&#32;");
+        var digits = start;
+        while (digits < visible.Length && char.IsAsciiDigit(visible[digits])) digits++;
+        for (var i = start; i < visible.Length; i++)
         {
             var c = visible[i];
             if (c == '@') escaped.Append("&#64;"); // mentions are found after escapes are resolved
             else if (c == ':') escaped.Append(i + 1 < visible.Length && visible[i + 1] == '/' ? "\\:" : ":"); // an address would become a link
-            else escaped.Append(c is '\\' or '`' or '*' or '_' or '[' or ']' or '<' or '>' or '|' or '&' or '~' or '#' or '!' ? $"\\{c}" : c.ToString());
+            else if ((i == start && c is '-' or '+' or '=') || (i == digits && digits > start && c is '.' or ')' && (i + 1 == visible.Length || visible[i + 1] == ' '))) escaped.Append('\\').Append(c);
+            else if (c == '.' && i >= 3 && visible.AsSpan(i - 3, 3).Equals("www", StringComparison.OrdinalIgnoreCase)) escaped.Append("\\.");
+            else escaped.Append(c is '\\' or '`' or '*' or '_' or '[' or ']' or '<' or '>' or '|' or '&' or '~' or '#' or '!' or '$' ? $"\\{c}" : c.ToString());
         }
         return escaped.ToString();
     }
@@ -24,7 +31,8 @@ internal static class MarkdownText
     /// <summary>A name as a code span, also inside a table.</summary>
     public static string Code(string name)
     {
-        var text = ConsoleText.Visible(name);
+        // Nothing can be escaped inside a code span, and the file may be printed on a build server.
+        var text = ConsoleText.Line(name);
         if (text.Length == 0) return "(no name)";
         var longest = text.Split('`').Length == 1 ? 0 : Runs(text).Max();
         var fence = new string('`', longest + 1);

@@ -20,10 +20,11 @@ internal static class OutputFolder
         if (File.Exists(folder))
             throw new CompressionException(Codes.OutputNotWritable, $"the output folder cannot be made: '{folder}' is a file. Remove the file, or choose another folder.", request.Output);
         OutputBatch.Probe(folder);
+        if (request.Candidate is null) RemoveFailed(request);
     }
 
     /// <summary>Removes the reports of an earlier failed attempt; nothing else that may lie in a folder of that name.</summary>
-    public static void RemoveFailed(CompressionRequest request)
+    private static void RemoveFailed(CompressionRequest request)
     {
         if (!Directory.Exists(request.FailedOutput)) return;
         try

@@ -80,11 +80,11 @@ internal static class ReportJson
     };
 
     /// <summary>An indented object with LF line ends and one at the end.</summary>
-    public static byte[] Document(Action<Utf8JsonWriter> members)
+    public static byte[] Document(Action<Utf8JsonWriter> members, JavaScriptEncoder? encoder = null)
     {
         var buffer = new ArrayBufferWriter<byte>();
         // Relaxed: quotes and accents stay readable. The files are data, nobody pastes them into HTML.
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Indented = true, NewLine = "\n", Encoder = encoder ?? JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
         {
             json.WriteStartObject();
             members(json);

@@ -13,9 +13,10 @@ internal abstract partial class RequestCommand(TextWriter output, TextWriter err
     private readonly Option<bool> json = new("--json") { Description = "Print one JSON object instead of text." };
     private readonly Option<string> logOption = new("--log") { Hidden = true };
     private readonly Option<string> parent = new("--parent-pid") { Hidden = true };
+    private readonly LogOptions files = new();
 
     /// <summary>Options of every such command.</summary>
-    protected IEnumerable<Option> SharedOptions => [json, logOption, parent];
+    protected IEnumerable<Option> SharedOptions => [.. files.All, json, logOption, parent];
 
     /// <summary>What stands above the progress.</summary>
     protected abstract string Title(CompressionRequest request);
@@ -40,8 +41,7 @@ internal abstract partial class RequestCommand(TextWriter output, TextWriter err
             // In a build the user wrote metadata of an item, one of several perhaps, and no options.
             foreach (var diagnostic in errors)
                 log.Error(mode == LogMode.Text ? diagnostic : diagnostic with { File = diagnostic.File ?? model, Message = OptionNames().Replace(diagnostic.Message, AsMetadata) });
-            log.Finish(ExitCode.Error, null);
-            return ExitCode.Error;
+            return End(ExitCode.Error, null);
         }
         // Other threads are inside the runtime and do not come back: say why, and go.
         Compressor.OnBreach = breach =>
@@ -69,8 +69,23 @@ internal abstract partial class RequestCommand(TextWriter output, TextWriter err
             log.Error(diagnostic);
             result = null;
         }
-        log.Finish(exitCode, result);
-        return exitCode;
+        return End(exitCode, result);
+
+        int End(int code, CompressionResult? left)
+        {
+            try
+            {
+                var asked = files.Read(parsed);
+                if (!asked.IsEmpty) asked.Write(new BuildLog(request.Name, null, Environment.CurrentDirectory, [LoggedModel.Read(request.Candidate ?? request.Model, left?.Folder, log.Diagnostics)], []));
+            }
+            catch (CompressionException e)
+            {
+                log.Error(e.Diagnostic);
+                code = ExitCode.Error;
+            }
+            log.Finish(code, left);
+            return code;
+        }
     }
 
     [GeneratedRegex("^'--([a-z-]+)'", RegexOptions.CultureInvariant)]

@@ -81,6 +81,35 @@ public sealed class HostileNamesTests : BadInput
         Harmless(Refused("COB1003", Folder.Write("##vso[x]\u001b[31m\nm.onnx", "no model"), "--name", "m"));
     }
 
+    [TestMethod]
+    public void ClassFoldersAndDataFilesAreHostileToo()
+    {
+        if (OperatingSystem.IsWindows()) return; // forbids such names
+        var sample = Path.Combine(DotNet.RepositoryRoot, "testassets", "samples", "shapes");
+        var names = Names.Where(n => !n.Contains('/', StringComparison.Ordinal)).Take(10).ToArray();
+        for (var i = 0; i < 120; i++)
+        {
+            var target = Folder[Path.Combine("data", names[i % names.Length], i + names[i % 7] + ".png")];
+            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            File.Copy(Path.Combine(sample, "val", FormattableString.Invariant($"{i:0000}.png")), target);
+        }
+        File.Copy(Path.Combine(sample, "preprocessor_config.json"), Folder["data/preprocessor_config.json"]);
+        var model = Folder[names[0] + names[1] + ".onnx"];
+        File.Copy(Path.Combine(sample, "shapes.onnx"), model);
+        var run = WorkerProcess.Compress(model, "--name", "m", "--evaluation-data", Folder["data"], "--recipe", "int8-weights", "--max-accuracy-drop", "1", "--output", Output,
+            "--error-log", Folder["log.sarif"], "--test-log", Folder["log.xml"], "--bom", Folder["bom.json"]);
+        Assert.AreEqual(0, run.ExitCode, run.Output);
+        Harmless(run.Output);
+        Harmless(Read("report.html"));
+        Harmless(Read("report.md"));
+        foreach (var file in new[] { "log.sarif", "bom.json" }) { using var json = JsonDocument.Parse(File.ReadAllText(Folder[file])); }
+        Harmless(File.ReadAllText(Folder["log.xml"]));
+        _ = System.Xml.Linq.XDocument.Load(Folder["log.xml"]);
+        using var report = JsonDocument.Parse(Read("report.json"));
+        using var measurements = JsonDocument.Parse(Read("measurements.json"));
+        Assert.AreEqual(names[0] + names[1] + ".onnx", report.RootElement.GetProperty("model").GetString(), "data keeps the name as it is");
+    }
+
     private static ModelBuilder Named(string input) => new ModelBuilder().Input(input, -1, 64).Output("y", -1, 32).Weight("w", 1, 0.1f, 64, 32).Node("MatMul", [input, "w"], ["y"]);
 
     private string Read(string file) => File.ReadAllText(Path.Combine(Output, file));
