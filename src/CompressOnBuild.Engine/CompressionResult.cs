@@ -145,6 +145,12 @@ public sealed record Measurements
 public sealed record MetricResult(string Name, double Original, double Compressed, double Drop, double? Limit, int Samples,
     Interval? Confidence, bool Passed)
 {
+    /// <summary>Samples that went from right to wrong, for metrics that are shares of samples; else null.</summary>
+    public int? Worse { get; init; }
+    /// <summary>Samples that went from wrong to right, for metrics that are shares of samples; else null.</summary>
+    public int? Better { get; init; }
+    /// <summary>About how many samples would decide an open limit; null where it is decided, where there is no interval, or where none would.</summary>
+    public long? SamplesToDecide { get; init; }
     /// <summary>The verdict on this metric alone: inconclusive when the limit lies inside the interval of the drop, or there is no interval and the drop is not beyond the limit.</summary>
     public Verdict Verdict => Passed ? Verdict.Pass : Limit is { } limit && (Confidence is { } c ? c.Low <= limit && c.High > limit : Drop <= limit) ? Verdict.Inconclusive : Verdict.Fail;
 }

@@ -102,7 +102,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         if (candidate.Lock?.Verify(candidate.Facts.Sha256) is { } other) Warn(other);
         using var compressed = new Session(candidate.Bytes, Settings("compressed"));
         Check(candidate.Model, data);
-        var measurements = Measure(compressed, candidate.Model, evaluator, data);
+        var measurements = Measure(compressed, candidate, evaluator, data);
         measurements = measurements with { Avx2 = CheckAvx2(candidate, measurements, evaluator, data) };
         var before = ResultFacts.Read(Original, originalFiles, candidate.MultiplyAdds);
         var (accepted, notComparable) = candidate.Lock?.Accepted(data?.Metrics[0]) ?? (null, null);
@@ -163,24 +163,35 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         SelfCheck.Run(compressed, Original, data.CalibrationRuns(SelfCheck.Samples).Read(cancel), watchdog, cancel);
     }
 
-    private Measurements Measure(Session candidate, Model compressed, Evaluator? evaluator, EvaluationData? data)
+    private Measurements Measure(Session session, CandidateModel candidate, Evaluator? evaluator, EvaluationData? data)
     {
         if (evaluator is null || data is null) return new Measurements();
         log.Stage("measuring on the gate split");
         var count = data.Splits.Gate.Count;
         var changes = new SampleChanges(data.Decoding, decides: data.Metrics.Any(m => m.NeedsLabels || m.Name == "agreement"));
-        var comparison = evaluator.CompareOnce(candidate, data.Splits.Gate, changes, f => log.Progress(f, $"{count} samples"), cancel);
+        var comparison = evaluator.CompareOnce(session, data.Splits.Gate, changes, f => log.Progress(f, $"{count} samples"), cancel);
         log.Stage("timing");
-        var latency = LatencyMeter.Measure(Original, compressed, data.CalibrationRuns(LatencyMeter.Inputs).Read(cancel), watchdog, cancel);
-        return new Measurements { Metrics = Judged(comparison, data), Latency = latency, Changes = changes.Result(data.Splits.Gate.Dataset.ClassNames, i => request.ReportImages ? data.Splits.Gate.Dataset.Thumbnail(data.Splits.Gate.Indices[i]) : null) };
+        var latency = LatencyMeter.Measure(Original, candidate.Model, data.CalibrationRuns(LatencyMeter.Inputs).Read(cancel), watchdog, cancel);
+        var isSame = candidate.Model == Original || candidate.Facts.Sha256 == ResultFacts.Read(Original, originalFiles, 0).Sha256;
+        return new Measurements { Metrics = Judged(comparison, data, isSame), Latency = latency, Changes = changes.Result(data.Splits.Gate.Dataset.ClassNames, i => request.ReportImages ? data.Splits.Gate.Dataset.Thumbnail(data.Splits.Gate.Indices[i]) : null) };
     }
 
-    private MetricResult[] Judged(Comparison comparison, EvaluationData data)
+    /// <param name="comparison">The figures.</param>
+    /// <param name="data">Whose metrics they are of.</param>
+    /// <param name="isSame">Both models are one.</param>
+    private MetricResult[] Judged(Comparison comparison, EvaluationData data, bool isSame)
     {
         var metrics = comparison.Metrics.Select((c, i) =>
         {
             double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;
-            var metric = new MetricResult(data.Metrics[i].Name, c.Original, c.Compressed, c.Drop, limit, c.Samples, data.Splits.Independent ? c.Confidence : null, true); // no interval makes up for samples that were seen
+            // The same model loses nothing, however few samples there are; no interval makes up for samples that were seen.
+            var confidence = isSame && c.Drop == 0 ? new Interval(0, 0) : data.Splits.Independent ? c.Confidence : null;
+            var metric = new MetricResult(data.Metrics[i].Name, c.Original, c.Compressed, c.Drop, limit, c.Samples, confidence, true)
+            {
+                Worse = c.Worse,
+                Better = c.Better,
+                SamplesToDecide = limit is { } l && confidence is not null ? SampleSize.ToDecide(c with { Confidence = confidence }, l) : null,
+            };
             var required = request.Require.Where(r => r.Metric == metric.Name).All(r => r.AtLeast ? metric.Compressed >= r.Value : metric.Compressed <= r.Value);
             return metric with { Passed = required && (limit is null || Gate.JudgeDrop(metric, limit.Value) == Verdict.Pass) };
         });
@@ -192,7 +203,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
     {
         if (request.Target != Target.Cpu) return null;
         var check = new Avx2Check(data, evaluator, Settings("compressed"), Threads, log, cancel);
-        var result = check.Run(candidate.Model, candidate.Bytes, measured.Metrics, comparison => Judged(comparison, data!));
+        var result = check.Run(candidate.Model, candidate.Bytes, measured.Metrics, comparison => Judged(comparison, data!, isSame: false));
         if (check.Gap is { } gap)
             Warn(new Diagnostic(Severity.Warning, Codes.Avx2AccuracyUnknown, $"the accuracy on x64 processors without VNNI (AVX2) is {(result?.Basis == Avx2Basis.Emulated ? "known in part" : "not known")}: {gap}. {Avx2Gate.Remedy}", request.Model));
         return result;

@@ -163,6 +163,11 @@ public static class Codes
     /// <summary>An evaluator returned something that is no result.</summary>
     public const string EvaluatorResultInvalid = "COB1146";
 
+    /// <summary>An output does not fit the labels.</summary>
+    public const string OutputDoesNotFitLabel = "COB1150";
+    /// <summary>Nothing says how detections are read.</summary>
+    public const string DetectionsUnknown = "COB1151";
+
     // 2xxx: recipe and plan
     /// <summary>There is no such recipe.</summary>
     public const string RecipeNotFound = "COB2001";

@@ -24,10 +24,10 @@ internal enum Decode
 /// <paramref name="Blank"/>: the CTC blank's id. <paramref name="IgnoreSpaces"/>: spaces are removed from both texts before they are compared.
 /// <paramref name="End"/>: a sequence is cut before the first id of this value. <paramref name="Padding"/>: ids of this value at the end of
 /// a label are no part of it. <paramref name="PositiveClass"/>: the class whose score <c>auc</c> ranks. <paramref name="Ignore"/>: elements
-/// of a mask with this id do not count.
+/// of a mask with this id do not count. <paramref name="Detections"/>: how a detector's outputs are read, null where nothing says it.
 /// </summary>
 internal sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<string>? Alphabet = null, int Blank = 0, bool IgnoreSpaces = false,
-    int? End = null, int Padding = -1, double Threshold = 0.5, int PositiveClass = 1, int Ignore = 255);
+    int? End = null, int Padding = -1, double Threshold = 0.5, int PositiveClass = 1, int Ignore = 255, Detections? Detections = null);
 
 /// <summary>
 /// <c>evaluation.json</c>: what the data cannot say for itself. It names no code, and its only path (the alphabet) stays in its own folder.
@@ -35,7 +35,7 @@ internal sealed record Decoding(Decode Decode = Decode.Default, IReadOnlyList<st
 /// { "inputs": { "x": "image" }, "fixed": { "sr": 16000 }, "output": "softmax_0", "labels": "labels",
 ///   "decode": "ctc", "alphabet": "keys.txt", "blank": 0, "appendSpace": true, "ignoreSpaces": true }
 /// </code>
-/// Other keys: <c>labelKind</c>, <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>, <c>ignore</c>, <c>audio</c> (<see cref="SoundSettings"/>),
+/// Other keys: <c>labelKind</c>, <c>end</c>, <c>padding</c>, <c>threshold</c>, <c>positiveClass</c>, <c>ignore</c>, <c>detections</c>, <c>audio</c> (<see cref="SoundSettings"/>),
 /// <c>states</c> (<see cref="StateLink"/>).
 /// All are optional.
 /// </summary>
@@ -64,7 +64,7 @@ internal sealed record EvaluationConfiguration
     public IReadOnlyList<string> Absent { get; init; } = [];
 
     private static readonly JsonKind Kind = new("the file", 16 << 20, Codes.EvaluationConfigurationInvalid, Lenient: true);
-    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass", "labelKind", "ignore", "audio", "states"];
+    private static readonly string[] Keys = ["inputs", "fixed", "output", "labels", "decode", "alphabet", "blank", "appendSpace", "ignoreSpaces", "end", "padding", "threshold", "positiveClass", "labelKind", "ignore", "detections", "audio", "states"];
     private static readonly Dictionary<string, Decode> Decodes = new(StringComparer.Ordinal)
     {
         ["classes"] = Decode.Classes, ["ctc"] = Decode.Ctc, ["argmax-sequence"] = Decode.ArgmaxSequence, ["threshold"] = Decode.Threshold,
@@ -122,6 +122,7 @@ internal sealed record EvaluationConfiguration
                 case "end": decoding = decoding with { End = value.AsInt(key, int.MinValue, int.MaxValue) }; break;
                 case "padding": decoding = decoding with { Padding = value.AsInt(key, int.MinValue, int.MaxValue) }; break;
                 case "threshold": decoding = decoding with { Threshold = value.AsNumber(key) }; break;
+                case "detections": decoding = decoding with { Detections = Detections.Read(value) }; break;
                 case "ignore": decoding = decoding with { Ignore = value.AsInt(key, int.MinValue, int.MaxValue) }; break;
                 case "positiveClass": decoding = decoding with { PositiveClass = value.AsInt(key, 0, int.MaxValue) }; break;
             }

@@ -18,7 +18,7 @@ internal sealed class EvaluationData : IDisposable
     }
 
     public Splits Splits { get; }
-    /// <summary>The primary metric first; metrics that only a requirement names come last.</summary>
+    /// <summary>The primary metric first; then the others of the request, those that only a requirement names, and those that are always shown.</summary>
     public IReadOnlyList<IMetric> Metrics { get; }
     /// <summary>Index of the model output that is scored.</summary>
     public int Output { get; }
@@ -56,8 +56,8 @@ internal sealed class EvaluationData : IDisposable
             var splits = Splits.Create(calibration, evaluation, request.Seed);
             var output = OutputIndex(main, original);
             var first = new Walk(original, splits.Selection.Recurrence).Run(splits.Selection.Runs(0).First(), default)[output];
-            var metrics = Resolve(request, own, main, first);
-            return new EvaluationData(datasets, original, splits, metrics, output, main.Configuration.Output is not null) { Decoding = main.Configuration.Decoding, Evaluator = evaluator };
+            var metrics = Resolve(request, own, main, first, [.. original.Outputs.Select(o => o.Name)]);
+            return new EvaluationData(datasets, original, splits, metrics, output, main.Configuration is { Output: not null } or { Decoding.Detections: not null }) { Decoding = main.Configuration.Decoding, Evaluator = evaluator };
         }
         catch
         {
@@ -72,7 +72,7 @@ internal sealed class EvaluationData : IDisposable
     /// What the request names, what it requires, or what fits the labels. The user's own metric is the first unless <c>Metric</c> puts it elsewhere;
     /// beside it nothing is chosen that is not named.
     /// </summary>
-    private static List<IMetric> Resolve(CompressionRequest request, UserMetric? own, IDataset main, Tensor output)
+    private static List<IMetric> Resolve(CompressionRequest request, UserMetric? own, IDataset main, Tensor output, string[] outputs)
     {
         if (own is { NeedsLabels: true } && main.LabelKind == LabelKind.None)
             throw new CompressionException(Codes.MetricNeedsLabels, $"the evaluator '{own.Name}' needs labels and the data has none. Add labels, or change its {nameof(IEvaluator.NeedsLabels)}.", main.Path);
@@ -80,11 +80,11 @@ internal sealed class EvaluationData : IDisposable
         List<IMetric> metrics = [];
         if (own is null || named.Any(n => n != own.Name)) metrics.AddRange(BuiltIn([.. named.Where(n => n != own?.Name)]));
         if (own is not null) metrics.Insert(Math.Max(0, Array.IndexOf(named, own.Name)), own);
-        string[] missing = [.. request.Require.Select(r => r.Metric).Where(n => metrics.All(m => m.Name != n)).Distinct()];
+        string[] missing = [.. request.Require.Select(r => r.Metric).Concat(own is null ? Metric.Companions(main.LabelKind, output) : []).Where(n => metrics.All(m => m.Name != n)).Distinct()];
         if (missing.Length > 0) metrics.AddRange(BuiltIn(missing));
         return metrics;
 
-        IReadOnlyList<IMetric> BuiltIn(string[] names) => Metric.Resolve(names, main.LabelKind, main.Configuration.Decoding, output, main.Path);
+        IReadOnlyList<IMetric> BuiltIn(string[] names) => Metric.Resolve(names, main.LabelKind, main.Configuration.Decoding, output, main.Path, outputs);
     }
 
     /// <summary>Single runs on the calibration split, at most <paramref name="most"/>.</summary>

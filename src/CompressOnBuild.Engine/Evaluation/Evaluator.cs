@@ -5,7 +5,7 @@ using CompressOnBuild.Runtime;
 
 namespace CompressOnBuild.Evaluation;
 
-/// <summary>One comparison for each metric, in their order, and how close the outputs stayed that no metric scores (none of them when not asked for).</summary>
+/// <summary>One comparison for each metric, in their order (in a search only of the primary one), and how close the outputs stayed that no metric scores (none of them when not asked for).</summary>
 internal sealed record Comparison(IReadOnlyList<PairedComparison> Metrics, IReadOnlyList<OutputSimilarity> OtherOutputs);
 
 /// <summary>
@@ -68,17 +68,17 @@ internal sealed class Evaluator
         public List<(string Id, SampleChanges.Change Change)> Changes { get; } = [];
     }
 
-    /// <summary>Runs the original on <paramref name="split"/>.</summary>
+    /// <summary>Runs the original on <paramref name="split"/>, for a search, which looks at the primary metric alone.</summary>
     public Reference Measure(Split split, Action<double>? progress, CancellationToken cancel)
     {
         var reference = new Reference
         {
-            Split = split, Series = Series(), Runs = new List<Sample>?[split.Count], Outputs = new List<Tensor[]>?[split.Count],
+            Split = split, Series = Series(1), Runs = new List<Sample>?[split.Count], Outputs = new List<Tensor[]>?[split.Count],
         };
         long kept = 0;
         InOrder.ForEach(split.Count, threads, i =>
         {
-            var (scored, walk) = (new Scored(metrics.Count), new Walk(original, split.Recurrence));
+            var (scored, walk) = (new Scored(1), new Walk(original, split.Recurrence));
             List<Sample>? runs = [];
             List<Tensor[]>? outputs = NeedsOriginal ? [] : null;
             long bytes = 0;
@@ -106,10 +106,10 @@ internal sealed class Evaluator
     /// <summary>Runs <paramref name="compressed"/> on the same samples.</summary>
     public Comparison Compare(Session compressed, Reference reference, Action<double>? progress, CancellationToken cancel)
     {
-        var (series, others, split) = (Series(), Others(), reference.Split);
+        var (series, others, split) = (Series(1), Others(), reference.Split);
         InOrder.ForEach(reference.Count, threads, i =>
         {
-            var (scored, walk, originals) = (new Scored(metrics.Count), new Walk(compressed, split.Recurrence), new Walk(original, split.Recurrence));
+            var (scored, walk, originals) = (new Scored(1), new Walk(compressed, split.Recurrence), new Walk(original, split.Recurrence));
             var step = 0;
             foreach (var run in reference.Runs[i] ?? split.Runs(i))
             {
@@ -134,7 +134,7 @@ internal sealed class Evaluator
     /// <inheritdoc cref="CompareOnce(Session, Split, SampleChanges?, Action{double}?, CancellationToken)"/>
     public Comparison CompareOnce(Runner compressed, Split split, SampleChanges? changes, Action<double>? progress, CancellationToken cancel)
     {
-        var (before, after, others) = (Series(), Series(), Others());
+        var (before, after, others) = (Series(metrics.Count), Series(metrics.Count), Others());
         InOrder.ForEach(split.Count, threads, i =>
         {
             var (first, second) = (new Scored(metrics.Count), new Scored(metrics.Count));
@@ -158,7 +158,7 @@ internal sealed class Evaluator
         return Result(before, after, others);
     }
 
-    private bool NeedsOriginal => judgesOthers || metrics.Any(m => m.ReadsOriginal);
+    private bool NeedsOriginal => judgesOthers || metrics[0].ReadsOriginal;
 
     // What no one will look at is let go.
     private Tensor[] Needed(Tensor[] outputs) =>
@@ -168,7 +168,7 @@ internal sealed class Evaluator
     {
         var outcome = new Outcome(run.Id, run.Label, outputs[output], originals?[output] ?? Unread);
         if (readsAll) outcome = outcome with { Inputs = run.Inputs, Outputs = outputs, Originals = originals ?? [] };
-        for (var m = 0; m < metrics.Count; m++)
+        for (var m = 0; m < scored.Contributions.Length; m++)
             // A sequence of one label has it at its last run.
             if (!run.IsStep || run.Label is not null || !metrics[m].NeedsLabels) scored.Contributions[m].Add(metrics[m].Contribute(outcome));
     }
@@ -177,7 +177,7 @@ internal sealed class Evaluator
     private double?[] Similarities(Tensor[] before, Tensor[] after, Split split) =>
         OutputSimilarities.Compare(before, after, [output, .. split.Recurrence?.States.Select(s => s.Output) ?? []]);
 
-    private MetricSeries[] Series() => [.. metrics.Select(m => new MetricSeries(m))];
+    private MetricSeries[] Series(int count) => [.. metrics.Take(count).Select(m => new MetricSeries(m))];
 
     private static void Add(MetricSeries[] series, Scored scored)
     {

@@ -34,7 +34,7 @@ internal static class Gate
                 Error(Codes.AccuracyDropped, $"{primary.Name} {(primary.Compressed < primary.Original ? "fell" : "rose")} from {N(primary.Original)} to {N(primary.Compressed)} (drop {N(primary.Drop)}{Interval(primary)}, limit {N(limit)}) on {primary.Samples} samples that no search has seen. Give more calibration data, use Recipe=\"auto\", or raise MaxAccuracyDrop if the loss is acceptable.");
             else if (verdict == Verdict.Inconclusive)
             {
-                var text = $"the drop of {primary.Name} is {N(primary.Drop)} ({Interval(primary).TrimStart(',', ' ')}{(primary.Confidence is null ? "" : ", ")}limit {N(limit)}) on {primary.Samples} samples: {Needed(primary, limit)}. Give more evaluation data, or a limit further away from the drop.";
+                var text = $"the drop of {primary.Name} is {N(primary.Drop)} ({Interval(primary).TrimStart(',', ' ')}{(primary.Confidence is null ? "" : ", ")}limit {N(limit)}) on {primary.Samples} samples: {Needed(primary, limit)}.{Agreement(input.Metrics)} Give more evaluation data, or a limit further away from the drop.";
                 if (request.Strict) Error(Codes.Undecided, text);
                 else warnings.Add(new Diagnostic(Severity.Warning, Codes.Undecided, text, request.Model));
             }
@@ -87,17 +87,17 @@ internal static class Gate
         return interval.Low > limit + Slack ? Verdict.Fail : Verdict.Inconclusive;
     }
 
-    // The half-width shrinks with the root of the number of samples.
-    private static string Needed(MetricResult metric, double limit)
-    {
-        if (metric.Confidence is null) return "too few, or not independent of those that calibrated, for an interval; some hundred would do";
-        var half = (metric.Confidence.High - metric.Confidence.Low) / 2;
-        var distance = Math.Abs(limit - metric.Drop);
-        if (distance < 1e-6) return "the drop equals the limit, no number of samples would decide";
-        var needed = metric.Samples * (half / distance) * (half / distance);
-        var rounded = Math.Ceiling(needed / 50) * 50;
-        return $"about {rounded.ToString("0", CultureInfo.InvariantCulture)} would decide";
-    }
+    private static string Needed(MetricResult metric, double limit) => metric.Confidence is null ? "too few, or not independent of those that calibrated, for an interval; some hundred would do"
+        : metric.SamplesToDecide is { } samples ? string.Create(CultureInfo.InvariantCulture, $"about {samples} would decide, {samples - metric.Samples} more than these")
+        : limit <= 0 && metric.Drop <= limit ? "no number of samples shows that nothing at all is lost"
+        : "the drop equals the limit, no number of samples would decide";
+
+    /// <summary>
+    /// Backs up few labelled samples. It decides nothing by itself: a drop of <c>top1</c> is at most the share of changed decisions, but on the same
+    /// samples the interval of the drop, which counts only the changes that matter, is never wider than that share's.
+    /// </summary>
+    private static string Agreement(IReadOnlyList<MetricResult> metrics) => metrics.Skip(1).FirstOrDefault(m => m.Name == "agreement") is not { } agreement ? ""
+        : string.Create(CultureInfo.InvariantCulture, $" Both models decide the same on {(agreement.Compressed == 1 ? "all" : N(100 * agreement.Compressed) + " %")} of them.");
 
     private static string Interval(MetricResult metric) =>
         metric.Confidence is { } c ? $", 95 % interval {N(c.Low)}..{N(c.High)}" : "";

@@ -113,6 +113,9 @@ internal static class MeasurementsJson
                 json.WriteNumberValue(interval.High);
                 json.WriteEndArray();
             }
+            if (metric.Worse is { } worse) json.WriteNumber("worse", worse);
+            if (metric.Better is { } better) json.WriteNumber("better", better);
+            if (metric.SamplesToDecide is { } needed) json.WriteNumber("samplesToDecide", needed);
             json.WriteBoolean("passed", metric.Passed);
             json.WriteEndObject();
         }

@@ -9,7 +9,7 @@ namespace CompressOnBuild.Reporting;
 internal static class MetricText
 {
     private static readonly string[] Shares = ["top1", "top5", "f1", "agreement", "exact", "cer", "wer", "miou", "map"];
-    private static readonly string[] LowerIsBetter = ["cer", "wer", "mae", "rmse", "perplexity"];
+    private static readonly string[] LowerIsBetter = ["cer", "wer", "mae", "rmse", "perplexity", "kl"];
 
     public static bool HigherIsBetter(string metric) => !LowerIsBetter.Contains(metric);
 

@@ -1,30 +1,26 @@
 namespace CompressOnBuild.Reporting;
 
-/// <summary>The verdict in one plain sentence, first in every report.</summary>
+/// <summary>The verdict in plain words, first in every report.</summary>
 internal static class Verdicts
 {
+    /// <summary>One sentence on size and accuracy, with what was measured, how sure it is and what would make it surer; then one on the speed.</summary>
     public static string Sentence(CompressionResult result)
     {
         var (before, after) = (result.Original.ShippedBytes, result.Compressed.ShippedBytes);
-        var speed = result.Measurements.Latency is { } latency ? $" One run: {Figures.Speed(latency.SpeedupMedian)}." : "";
         var size = before > 0 && after < before
             ? $"The model is {Figures.Bytes(after)} instead of {Figures.Bytes(before)} ({Figures.Share(after, before)})"
-            : $"The model has {Figures.Bytes(after)}, as many as before or more ({Figures.Bytes(before)})";
+            : after == before ? $"The model has {Figures.Bytes(after)}, as many as before" : $"The model has {Figures.Bytes(after)}, more than before ({Figures.Bytes(before)})";
         var metrics = result.Measurements.Metrics;
         if (metrics.Count == 0)
             return $"{size}. Its accuracy was not measured, because there was no data to measure it on.";
         var metric = metrics[0];
-        var values = double.IsFinite(metric.Original)
-            ? $"its {metric.Name} went from {MetricText.Value(metric.Name, metric.Original)} to {MetricText.Value(metric.Name, metric.Compressed)}"
-            : $"its {metric.Name} is {MetricText.Value(metric.Name, metric.Compressed)}";
-        if (double.IsFinite(metric.Original) && metric.Drop == 0) values = $"its {metric.Name} is unchanged at {MetricText.Value(metric.Name, metric.Compressed)}";
-        var limit = metric.Limit is { } l ? $" ({MetricText.Change(metric.Name, l)} is allowed)" : "";
+        var speed = result.Measurements.Latency is { } latency && result.Verdict != Verdict.Fail ? $" One run: {Figures.Speed(latency.SpeedupMedian)}." : "";
         return result.Verdict switch
         {
-            Verdict.Pass => $"{size}, and {values}{limit}.{speed}",
-            Verdict.Fail => $"{size}, but {values}{limit}: {Failures(result)}.",
-            Verdict.Inconclusive => $"{size}, and {values}{limit}, but {Figures.Count(metric.Samples)} samples are too few to be sure.{speed}",
-            _ => $"{size}, and {values}, but the verdict is open.",
+            Verdict.Pass => $"{size}, and {Values(metric)}{Certainty(metric)}{Same(result, metric)}.{speed}",
+            Verdict.Fail when Failed(result) is [] && metric.Verdict == Verdict.Inconclusive && result.Request.Strict => $"{size}, and {Values(metric)}, but {Doubt(metric)}, and strict mode lets nothing pass that is not decided.",
+            Verdict.Fail => $"{size}, but {Failures(result)}: {Values(metric)}{Certainty(metric)}.",
+            _ => $"{size}, and {Values(metric)}, but {Doubt(metric)}{Same(result, metric)}.{speed}",
         };
     }
 
@@ -33,9 +29,42 @@ internal static class Verdicts
         Verdict.Pass => "Passed", Verdict.Fail => "Failed", Verdict.Inconclusive => "Inconclusive", _ => "Not measured",
     };
 
+    private static string Values(MetricResult metric)
+    {
+        var samples = $"on {Figures.Count(metric.Samples)} samples";
+        var (name, after) = (metric.Name, MetricText.Value(metric.Name, metric.Compressed));
+        return !double.IsFinite(metric.Original) ? $"its {name} is {after} {samples}"
+            : metric.Drop == 0 ? $"its {name} is unchanged at {after} {samples}"
+            : $"its {name} went from {MetricText.Value(name, metric.Original)} to {after} {samples}";
+    }
+
+    // The worse end of the interval is what the limit is held against.
+    private static string Certainty(MetricResult metric) => metric is not { Limit: { } limit, Confidence: { } interval } || !double.IsFinite(metric.Original) ? ""
+        : metric.Verdict == Verdict.Fail ? $" (a change of {MetricText.Change(metric.Name, interval.Low)} at best, {MetricText.Change(metric.Name, limit)} is allowed)"
+        : interval.High == 0 && interval.Low == 0 ? ""
+        : $" (at worst {MetricText.Change(metric.Name, interval.High)} with 95 % confidence, {MetricText.Change(metric.Name, limit)} is allowed)";
+
+    private static string Doubt(MetricResult metric)
+    {
+        if (metric.Confidence is not { } interval || metric.Limit is not { } limit) return "so few samples, or samples that calibrated too, show nothing for sure";
+        var possible = $"{MetricText.Change(metric.Name, interval.High)} cannot be excluded with 95 % confidence where {MetricText.Change(metric.Name, limit)} is allowed";
+        return metric.SamplesToDecide is { } needed
+            ? $"{possible}: about {Figures.Count(needed)} samples would decide, {Figures.Count(needed - metric.Samples)} more than these"
+            : $"{possible}, and no number of samples would decide, because the change is the limit itself";
+    }
+
+    /// <summary>What needs no labels backs up what does.</summary>
+    private static string Same(CompressionResult result, MetricResult primary)
+    {
+        if (primary.Name == "agreement" || result.Measurements.Metrics.FirstOrDefault(m => m.Name == "agreement") is not { } agreement) return "";
+        return agreement.Compressed == 1 ? "; both models decide the same on every one of them" : $"; both models decide the same on {MetricText.Value(agreement.Name, agreement.Compressed)} of them";
+    }
+
+    private static List<string> Failed(CompressionResult result) => [.. result.Measurements.Metrics.Where(m => m.Verdict == Verdict.Fail).Select(m => m.Name)];
+
     private static string Failures(CompressionResult result)
     {
-        var failed = result.Measurements.Metrics.Where(m => m.Verdict == Verdict.Fail).Select(m => m.Name).ToList();
+        var failed = Failed(result);
         if (failed.Count == 0 && Avx2Text.Failed(result.Measurements.Avx2).ToList() is { Count: > 0 } there) return $"on processors without VNNI the limit for {string.Join(" and ", there)} is not met";
         return failed.Count == 0 ? "a limit is not met" : $"the limit for {string.Join(" and ", failed)} is not met";
     }

@@ -65,10 +65,9 @@ public class GateTests
     [TestMethod]
     public void AnUndecidedDropSaysHowManySamplesWouldDecide()
     {
-        // Half width 0.02 at 100 samples and 0.005 from the limit: four times as narrow needs sixteen times as many.
-        var input = Input(new MetricResult("top1", 0.8, 0.795, 0.005, 0.01, 100, new Interval(-0.015, 0.025), true));
+        var input = Input(new MetricResult("top1", 0.8, 0.795, 0.005, 0.01, 100, new Interval(-0.015, 0.025), true) { SamplesToDecide = 1600 }, new MetricResult("agreement", 1, 0.97, 0.03, null, 100, null, true));
         var lax = Gate.Judge(Request, input);
-        Contains(lax.Warnings.Single().Message, "0.005", "-0.015..0.025", "limit 0.01", "about 1600 would decide");
+        Contains(lax.Warnings.Single().Message, "0.005", "-0.015..0.025", "limit 0.01", "about 1600 would decide, 1500 more than these", "decide the same on 97 % of them");
         Assert.IsEmpty(lax.Errors);
         var strict = Gate.Judge(Request with { Strict = true }, input);
         Assert.AreEqual(Verdict.Fail, strict.Verdict);

@@ -227,7 +227,7 @@ public sealed class MetricTests
         Assert.AreEqual("top1", Default(LabelKind.Class, Row(1, 2)));
         Assert.AreEqual("auc,top1", Default(LabelKind.Class, Row(1)));
         Assert.AreEqual("exact,cer", Default(LabelKind.Sequence, Row(1, 2)));
-        Assert.AreEqual("agreement,cosine", Default(LabelKind.None, Row(0.25f, 0.75f)));
+        Assert.AreEqual("agreement,kl,cosine", Default(LabelKind.None, Row(0.25f, 0.75f)));
         Assert.AreEqual("cosine,sqnr", Default(LabelKind.None, Row(0.25f, -0.75f)));
         Assert.AreEqual("cosine,sqnr", Default(LabelKind.None, Tensor.Create([0.25f, 0.75f], 1, 1, 2)));
 

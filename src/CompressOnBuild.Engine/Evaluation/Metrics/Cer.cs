@@ -21,7 +21,10 @@ internal sealed class Cer(Decoding decoding) : IMetric
     }
 
     public WeightedValue Over(IReadOnlyList<double[]> contributions) =>
-        Mean.OfSums(contributions, (distance, length) => length > 0 ? distance / length : distance == 0 ? 0 : 1);
+        Mean.OfSums(contributions, Rate);
+
+    /// <summary>Errors per symbol.</summary>
+    public static double Rate(double distance, double length) => length > 0 ? distance / length : distance == 0 ? 0 : 1;
 
     public (double[] Right, double[] Wrong)? Extremes(double[] contribution) => ([0, contribution[1]], [contribution[1], contribution[1]]);
 }
