@@ -2,6 +2,8 @@ using System.CommandLine;
 using CompressOnBuild.Benchmarks;
 using CompressOnBuild.Benchmarks.Forms;
 using CompressOnBuild.Benchmarks.Haswell;
+using CompressOnBuild.Benchmarks.IsNet;
+using CompressOnBuild.Benchmarks.Statistics;
 using CompressOnBuild.Benchmarks.Zoo;
 
 var root = new RootCommand("Measures the product: what it makes of real models, and what it costs a build.")
@@ -13,5 +15,8 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
     EvaluationCommand.Create(),
     HaswellCommand.Create(),
     HaswellRun.Create(),
+    GateCommand.Create(),
+    ParityCommand.Create(),
+    IsNetCommand.Create(),
 };
 return root.Parse(args).Invoke();

@@ -19,7 +19,7 @@ namespace CompressOnBuild.Evaluation;
 internal static class MatchedShares
 {
     private const double Tail = 0.025;
-    private const int Cells = 200;
+    private const int Cells = 400;
 
     /// <summary>The 95 % interval of (<paramref name="worse"/> - <paramref name="better"/>) / <paramref name="samples"/>; counts need not be whole.</summary>
     public static Interval Difference(double worse, double better, double samples) => new(-Upper(better, worse, samples), Upper(worse, better, samples));
