@@ -52,7 +52,7 @@ public class CompressorTests
         network.Proto.Graph.Output[0].Name = "p";
         using var shares = new ModelCase(network.Node("Softmax", ["y"], ["p"])).With(Network.Unlabelled(Network.Pictures(40)));
         var result = shares.RunWhateverTheVerdict(r => r with { Recipe = "int8-weights" });
-        CollectionAssert.AreEqual(new[] { "agreement", "cosine" }, result.Measurements.Metrics.Select(m => m.Name).ToArray());
+        CollectionAssert.AreEqual(new[] { "agreement", "kl", "cosine" }, result.Measurements.Metrics.Select(m => m.Name).ToArray());
         Assert.AreEqual(1, result.Measurements.Metrics[0].Original, "the original agrees with itself");
         var changes = result.Measurements.Changes!;
         Assert.AreEqual(1 - (double)changes.Changed / changes.Decided, result.Measurements.Metrics[0].Compressed, 1e-12);
