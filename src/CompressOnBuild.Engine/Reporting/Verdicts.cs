@@ -20,6 +20,8 @@ internal static class Verdicts
             Verdict.Pass => $"{size}, and {Values(metric)}{Certainty(metric)}{Same(result, metric)}.{speed}",
             Verdict.Fail when Failed(result) is [] && metric.Verdict == Verdict.Inconclusive && result.Request.Strict => $"{size}, and {Values(metric)}, but {Doubt(metric)}, and strict mode lets nothing pass that is not decided.",
             Verdict.Fail => $"{size}, but {Failures(result)}: {Values(metric)}{Certainty(metric)}.",
+            // The figure of this machine is decided; the other one is not.
+            Verdict.Inconclusive when metric.Passed => $"{size}, and {Values(metric)}{Certainty(metric)}{Same(result, metric)}, but on processors without VNNI so few samples do not decide.{speed}",
             _ => $"{size}, and {Values(metric)}, but {Doubt(metric)}{Same(result, metric)}.{speed}",
         };
     }
