@@ -29,4 +29,29 @@ public sealed class PillowResizeTests
         var result = PillowResize.Resize(new Picture(2, 1, 3, [0, 10, 200, 100, 10, 0]), 4, 1, Resample.Bilinear);
         CollectionAssert.AreEqual(new byte[] { 0, 10, 200, 25, 10, 150, 75, 10, 50, 100, 10, 0 }, result.Pixels);
     }
+
+    [TestMethod]
+    [DataRow(3), DataRow(1)]
+    public void APartIsThatPartOfTheWhole(int channels)
+    {
+        var pixels = new byte[67 * 45 * channels];
+        new Random(5).NextBytes(pixels);
+        foreach (var (width, height) in ((int, int)[])[(31, 29), (120, 80), (31, 80)])
+            foreach (var resample in (Resample[])[Resample.Bilinear, Resample.Bicubic, Resample.Lanczos, Resample.Box])
+            {
+                var picture = new Picture(67, 45, channels, pixels);
+                var whole = PillowResize.Resize(picture, width, height, resample);
+                var part = PillowResize.ResizePart(picture, width, height, resample, 4, 3, 20, 25)!;
+                CollectionAssert.AreEqual(ImageRows(whole, 4, 3, 20, 25), part.Pixels, $"{width} x {height}, {resample}");
+                // Each colour is what it would be alone.
+                if (channels == 3)
+                {
+                    var grey = PillowResize.Resize(new Picture(67, 45, 1, [.. pixels.Where((_, i) => i % 3 == 1)]), width, height, resample);
+                    CollectionAssert.AreEqual(grey.Pixels, whole.Pixels.Where((_, i) => i % 3 == 1).ToArray());
+                }
+            }
+
+        static byte[] ImageRows(Picture p, int left, int top, int width, int height) =>
+            [.. Enumerable.Range(top, height).SelectMany(y => p.Pixels.AsSpan((y * p.Width + left) * p.Channels, width * p.Channels).ToArray())];
+    }
 }

@@ -17,9 +17,11 @@ internal static class ImagePipeline
             var (width, height) = size.Of(picture.Width, picture.Height);
             if (Math.Min(width, height) < 1 || Math.Max(width, height) > 65536 || (long)width * height > ImageDecoder.LargestPicture)
                 throw new CompressionException(Codes.DataTooLarge, $"the picture of {picture.Width} x {picture.Height} pixels would be resized to {width} x {height}; 1 to {ImageDecoder.LargestPicture} pixels are valid. Crop it.", file);
-            picture = PillowResize.Resize(picture, width, height, steps.Resample);
+            // Of what is cropped away nothing need be computed.
+            picture = steps.Crop is { } part && PillowResize.ResizePart(picture, width, height, steps.Resample, Offset(width, part.Width), Offset(height, part.Height), part.Width, part.Height) is { } middle
+                ? middle : PillowResize.Resize(picture, width, height, steps.Resample);
         }
-        if (steps.Crop is { } crop) picture = CenterCrop(picture, crop.Height, crop.Width);
+        if (steps.Crop is { } crop && (picture.Width, picture.Height) != (crop.Width, crop.Height)) picture = CenterCrop(picture, crop.Height, crop.Width);
         var paddedWidth = Math.Max((picture.Width + steps.PadWidthTo - 1) / steps.PadWidthTo * steps.PadWidthTo, steps.PadTo?.Width ?? 0);
         var paddedHeight = Math.Max(picture.Height, steps.PadTo?.Height ?? 0);
         if ((long)paddedWidth * paddedHeight > ImageDecoder.LargestPicture)
@@ -50,10 +52,10 @@ internal static class ImagePipeline
             picture.Pixels.AsSpan((sy * picture.Width + first + left) * picture.Channels, (last - first) * picture.Channels).CopyTo(result.AsSpan((y * width + first) * picture.Channels));
         }
         return new(width, height, picture.Channels, result);
-
-        // Source position of the result's first pixel; negative by the padding.
-        static int Offset(int from, int to) => from >= to ? (from - to) / 2 : -((to - from + 1) / 2);
     }
+
+    // Source position of the result's first pixel; negative by the padding.
+    private static int Offset(int from, int to) => from >= to ? (from - to) / 2 : -((to - from + 1) / 2);
 
     private static float[] Values(Picture picture, Preprocessing steps, int paddedWidth, int paddedHeight)
     {

@@ -1,3 +1,5 @@
+using CompressOnBuild.Kernels;
+
 namespace CompressOnBuild.Evaluation.Datasets.Images;
 
 /// <summary>Resampling filters with Pillow's numbers.</summary>
@@ -21,49 +23,83 @@ internal static class PillowResize
     {
         if (picture.Width == width && picture.Height == height) return picture;
         if (resample == Resample.Nearest) return Nearest(picture, width, height);
-        if (picture.Width != width) picture = Horizontal(picture, width, resample);
-        if (picture.Height != height) picture = Vertical(picture, height, resample);
+        if (picture.Width != width) picture = Horizontal(picture, Taps(picture.Width, width, resample), 0, picture.Height);
+        if (picture.Height != height) picture = Vertical(picture, Taps(picture.Height, height, resample), 0);
         return picture;
     }
 
-    private static Picture Horizontal(Picture picture, int width, Resample resample)
+    /// <summary>
+    /// What <see cref="Resize"/> gives in a part of the picture, computed alone; null where that is no shorter way (a pass is skipped, or there is no filter).
+    /// </summary>
+    public static Picture? ResizePart(Picture picture, int width, int height, Resample resample, int left, int top, int partWidth, int partHeight)
     {
-        var taps = Taps(picture.Width, width, resample);
+        if (resample == Resample.Nearest || picture.Width == width || picture.Height == height || left < 0 || top < 0 || left + partWidth > width || top + partHeight > height) return null;
+        var rows = Taps(picture.Height, height, resample).AsSpan(top, partHeight);
+        var first = rows[0].First;
+        var narrow = Horizontal(picture, Taps(picture.Width, width, resample).AsSpan(left, partWidth), first, rows[^1].First + rows[^1].Weights.Length - first);
+        return Vertical(narrow, rows, first);
+    }
+
+    /// <summary>Rows <paramref name="firstRow"/> to firstRow + <paramref name="rows"/> - 1, at the columns of <paramref name="taps"/>.</summary>
+    private static Picture Horizontal(Picture picture, ReadOnlySpan<(int First, int[] Weights)> taps, int firstRow, int rows)
+    {
         int channels = picture.Channels, rowBytes = picture.Width * channels;
-        var result = new byte[width * picture.Height * channels];
-        for (var y = 0; y < picture.Height; y++)
+        var result = new byte[taps.Length * rows * channels];
+        for (var y = 0; y < rows; y++)
         {
-            var row = picture.Pixels.AsSpan(y * rowBytes, rowBytes);
-            var to = y * width * channels;
+            var row = picture.Pixels.AsSpan((firstRow + y) * rowBytes, rowBytes);
+            var to = result.AsSpan(y * taps.Length * channels, taps.Length * channels);
+            if (channels == 3)
+            {
+                Colours(row, taps, to);
+                continue;
+            }
             foreach (var (first, weights) in taps)
                 for (var c = 0; c < channels; c++)
                 {
                     var sum = 1 << (Precision - 1);
                     for (var k = 0; k < weights.Length; k++) sum += row[(first + k) * channels + c] * weights[k];
-                    result[to++] = Clip(sum);
+                    to[0] = Clip(sum);
+                    to = to[1..];
                 }
         }
-        return new(width, picture.Height, channels, result);
+        return new(taps.Length, rows, channels, result);
     }
 
-    private static Picture Vertical(Picture picture, int height, Resample resample)
+    // The same for three channels side by side.
+    private static void Colours(ReadOnlySpan<byte> row, ReadOnlySpan<(int First, int[] Weights)> taps, Span<byte> to)
+    {
+        const int Half = 1 << (Precision - 1);
+        foreach (var (first, weights) in taps)
+        {
+            int red = Half, green = Half, blue = Half;
+            var from = row.Slice(first * 3, weights.Length * 3);
+            foreach (var weight in weights)
+            {
+                red += from[0] * weight;
+                green += from[1] * weight;
+                blue += from[2] * weight;
+                from = from[3..];
+            }
+            (to[0], to[1], to[2]) = (Clip(red), Clip(green), Clip(blue));
+            to = to[3..];
+        }
+    }
+
+    /// <summary>The rows of <paramref name="taps"/>; the picture's first row is number <paramref name="firstRow"/> of theirs.</summary>
+    private static Picture Vertical(Picture picture, ReadOnlySpan<(int First, int[] Weights)> taps, int firstRow)
     {
         var rowBytes = picture.Width * picture.Channels;
-        var result = new byte[rowBytes * height];
+        var result = new byte[rowBytes * taps.Length];
         var sums = new int[rowBytes];
         var to = 0;
-        foreach (var (first, weights) in Taps(picture.Height, height, resample))
+        foreach (var (first, weights) in taps)
         {
             Array.Fill(sums, 1 << (Precision - 1));
-            for (var k = 0; k < weights.Length; k++)
-            {
-                var row = picture.Pixels.AsSpan((first + k) * rowBytes, rowBytes);
-                var weight = weights[k];
-                for (var x = 0; x < rowBytes; x++) sums[x] += row[x] * weight;
-            }
+            for (var k = 0; k < weights.Length; k++) WeightedRows.Add(picture.Pixels.AsSpan((first - firstRow + k) * rowBytes, rowBytes), weights[k], sums);
             foreach (var sum in sums) result[to++] = Clip(sum);
         }
-        return new(picture.Width, height, picture.Channels, result);
+        return new(picture.Width, taps.Length, picture.Channels, result);
     }
 
     /// <summary>For each output position its first input position and the fixed-point weights from there on.</summary>
