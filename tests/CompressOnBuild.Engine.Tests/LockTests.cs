@@ -64,7 +64,7 @@ public class LockTests
         Run(model, out _, r => Locked(r) with { Lock = true });
         var good = File.ReadAllText(model.Request.LockPath);
         Names("MaxAccuracyDrop (0.05 -> 0.04)", r => r with { MaxAccuracyDrop = 0.04 });
-        Names("Metric (top1 -> cosine top1)", r => r with { Metrics = ["cosine", "top1"] });
+        Names("Metric (top1 agreement kl -> cosine top1 agreement kl)", r => r with { Metrics = ["cosine", "top1"] });
         Names("Seed (1 -> 2)", r => r with { Seed = 2 });
         Names("the calibration samples (", r => r with { CalibrationData = Network.Unlabelled([.. Network.Pictures(70).Skip(60)]).Save(model["calib.npz"]) });
         var more = Network.Labelled(network, Network.Pictures(90)).Save(model["more.npz"]);
