@@ -131,7 +131,7 @@ public sealed class Compressor
 
     private Statistics? Calibrate(Model prepared, EvaluationData? data, Recipe recipe)
     {
-        if (data is null) return null;
+        if (data is null || recipe.LeavesEverything) return null;
         log.Stage("calibrating");
         var runs = data.CalibrationRuns(recipe.Calibration.Samples);
         var count = runs.Count;

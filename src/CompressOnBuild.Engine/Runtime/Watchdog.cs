@@ -34,11 +34,11 @@ internal sealed class Watchdog
         this.breach = breach;
     }
 
-    /// <summary>The bound on memory for a model of <paramref name="modelBytes"/>: generous for real models, far below what would bring the machine down.</summary>
+    /// <summary>The bound on memory for a model of <paramref name="modelBytes"/>: generous for real models (a network on pictures of 1024 x 1024 takes 6 GB and more), below what would bring the machine down: half of its memory, for large models up to three quarters.</summary>
     public static long MemoryFor(long modelBytes)
     {
         var installed = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-        return Math.Min(installed / 4 * 3, Math.Max(6L << 30, modelBytes * 20));
+        return Math.Min(installed / 4 * 3, Math.Max(installed / 2, Math.Max(6L << 30, modelBytes * 20)));
     }
 
     /// <summary>
