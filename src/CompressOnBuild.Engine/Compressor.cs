@@ -131,9 +131,10 @@ public sealed class Compressor
 
     private Statistics? Calibrate(Model prepared, EvaluationData? data, Recipe recipe)
     {
-        if (data is null || recipe.LeavesEverything) return null;
+        if (data is null) return null;
         log.Stage("calibrating");
-        var runs = data.CalibrationRuns(recipe.Calibration.Samples);
+        // Where nothing is quantized, one sample shows the shapes, from which the multiply-adds follow.
+        var runs = data.CalibrationRuns(recipe.LeavesEverything ? 1 : recipe.Calibration.Samples);
         var count = runs.Count;
         return Calibrator.Run(prepared, runs.Read(cancel), new CalibrationRequest
         {
