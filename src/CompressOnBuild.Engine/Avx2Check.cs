@@ -33,7 +33,7 @@ internal sealed class Avx2Check(EvaluationData? data, Evaluator? evaluator, Sess
         if (!MayHoldSignedBytes(model)) return null;
         if (OptimizedGraph.Of(bytes, settings) is not { } optimized)
         {
-            Gap = "ONNX Runtime cannot write the graph that it runs";
+            Gap = "ONNX Runtime cannot write the graph that it runs to the folder for temporary files";
             return new Avx2Accuracy { Basis = Avx2Basis.Unknown, Products = 0 };
         }
         var products = IntegerProducts.Find(optimized);
