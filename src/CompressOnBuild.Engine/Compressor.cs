@@ -17,6 +17,8 @@ public sealed class Compressor
 {
     /// <summary>Samples whose outputs rank the sites of a search: a finer ruler than a metric needs few.</summary>
     private const int FidelitySamples = 8;
+    /// <summary>The same of a search over widths, whose smaller errors need more of them.</summary>
+    private const int WidthSamples = 16;
     /// <summary>Operator set that brought scales per channel.</summary>
     private const int WorkingOpset = 13;
 
@@ -58,10 +60,11 @@ public sealed class Compressor
         using var data = run.OpenData(session);
         var locked = modelLock?.Follow(Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limit : null));
         var prepared = Prepare(session, data, recipe);
-        var statistics = locked is null ? Calibrate(prepared, data, recipe) : null;
+        // Ranges and biases are in the lock file; how narrow weights are rounded follows from what they are multiplied with.
+        var statistics = locked is null || recipe.NarrowestWidth < 8 ? Calibrate(prepared, data, recipe) : null;
 
         var planner = new Planner(prepared, recipe, statistics, request.Target);
-        var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>());
+        var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams);
         var evaluator = run.Evaluator(session, data);
         var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
         plan = transformer.WithBiases(plan);
@@ -141,6 +144,7 @@ public sealed class Compressor
             SampleCount = count,
             Values = [.. Planner.ValuesToObserve(prepared)],
             ChannelMeans = Planner.MeansToObserve(prepared),
+            Grams = Planner.GramsToObserve(prepared, recipe),
             Threads = run.Threads,
             Watchdog = run.Watchdog,
             Progress = fraction => log.Progress(fraction, $"{count} samples"),
@@ -154,25 +158,34 @@ public sealed class Compressor
             return (planner.Complete([.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, "nothing can be measured without data, and int8 weights alone are the safest form"))], join: false), []);
         log.Stage("measuring the original on the selection split");
         var reference = evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
-        var few = data.CalibrationRuns(FidelitySamples).Read(cancel).ToArray();
+        var few = data.CalibrationRuns(recipe.Widths.Count > 0 ? WidthSamples : FidelitySamples).Read(cancel).ToArray();
         using var session = new Session(planner.Prepared, run.Settings("prepared"));
         var expected = few.Select(s => session.Run(s, cancel)).ToArray();
-        var search = new Search(planner, request.Goal, Limit, new SearchOracle(
-            plan =>
-            {
-                var bytes = OnnxWriter.ToBytes(transformer.Apply(plan));
-                using var candidate = new Session(bytes, run.Settings("compressed"));
-                var compared = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel);
-                var primary = compared.Metrics[0];
-                return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood));
-            },
-            plan =>
-            {
-                using var candidate = new Session(transformer.Apply(plan), run.Settings("compressed"));
-                // Side by side, one thread each: more threads inside a run would move its last bits.
-                return Fidelity.Decibels(expected, [.. few.AsParallel().AsOrdered().WithDegreeOfParallelism(run.Threads).Select(s => candidate.Run(s, cancel))]);
-            }), log, cancel);
+        if (recipe.Widths.Count > 0)
+        {
+            var widths = new WidthSearch(planner, recipe.Widths, Limit, new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, Outputs(plan))), log, cancel);
+            return (widths.Run(), widths.Candidates);
+        }
+        var search = new Search(planner, request.Goal, Limit, new SearchOracle(Measure, plan => Fidelity.Decibels(expected, Outputs(plan))), log, cancel);
         return (search.Run(), search.Candidates);
+
+        Trial Measure(Plan plan)
+        {
+            var bytes = OnnxWriter.ToBytes(transformer.Apply(plan));
+            using var candidate = new Session(bytes, run.Settings("compressed"));
+            var compared = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel);
+            var primary = compared.Metrics[0];
+            // An interval shrinks with the root of the samples.
+            var reach = primary.Confidence is { } interval ? (interval.High - interval.Low) / 2 * Math.Sqrt((double)reference.Count / data.Splits.Gate.Count) : 0;
+            return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), reach);
+        }
+
+        Tensor[][] Outputs(Plan plan)
+        {
+            using var candidate = new Session(transformer.Apply(plan), run.Settings("compressed"));
+            // Side by side, one thread each: more threads inside a run would move its last bits.
+            return [.. few.AsParallel().AsOrdered().WithDegreeOfParallelism(run.Threads).Select(s => candidate.Run(s, cancel))];
+        }
     }
 
     /// <summary>The compressed model and the bytes to ship. An untouched model is the original itself.</summary>

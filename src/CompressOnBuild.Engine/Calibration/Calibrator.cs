@@ -11,6 +11,9 @@ namespace CompressOnBuild.Calibration;
 /// </summary>
 internal static class Calibrator
 {
+    /// <summary>Rows of a Gram matrix, over all samples: some times as many as most weights are wide.</summary>
+    private const int GramRows = 4096;
+
     /// <summary>Observes <paramref name="request"/>'s values; <paramref name="model"/> is not changed.</summary>
     /// <param name="model">The model to run, with float activations.</param>
     /// <param name="samples">Inputs by name, read one at a time. Enumerated again for each pass when the values do not fit the memory bound.</param>
@@ -21,8 +24,10 @@ internal static class Calibrator
     public static Statistics Run(Model model, IEnumerable<IReadOnlyDictionary<string, Tensor>> samples, CalibrationRequest request, CancellationToken cancel)
     {
         var observers = new Dictionary<string, ValueObserver>(StringComparer.Ordinal);
+        var known = request.SampleCount > 0 ? request.SampleCount : samples.TryGetNonEnumeratedCount(out var listed) ? listed : 0;
+        var grams = request.Grams.ToDictionary(g => g, g => new GramObserver(g, GramRows / Math.Max(1, known)));
         foreach (var name in request.Values)
-            observers.TryAdd(name, new ValueObserver(name, request.ChannelMeans.TryGetValue(name, out var axis) ? axis : null));
+            observers.TryAdd(name, new ValueObserver(name, request.ChannelMeans.TryGetValue(name, out var axis) ? axis : null, [.. request.Grams.Where(g => g.Value == name).Select(g => grams[g])]));
 
         // What is known without running is read from where it is; the rest becomes outputs.
         var values = MainGraphValues(model.Graph);
@@ -36,7 +41,6 @@ internal static class Calibrator
 
         // One thread: the runtime splits sums otherwise for other numbers of threads, and their last bits would reach the model.
         var settings = new SessionSettings("original", model.File, Threads: 1, Watchdog: request.Watchdog);
-        var total = request.SampleCount > 0 ? request.SampleCount : samples.TryGetNonEnumeratedCount(out var known) ? known : 0;
         var passes = Passes(model, samples, computed, settings, request.MemoryBound, cancel);
         var count = 0;
         for (var pass = 0; pass < passes.Count; pass++)
@@ -54,14 +58,17 @@ internal static class Calibrator
                         if ((sample.TryGetValue(name, out var tensor) ? tensor : values[name].Constant) is { } stands)
                             observers[name].Read(stands.ElementType, stands.Shape, stands.Data.Span);
                 count++;
-                if (total > 0) request.Progress?.Invoke((pass + (double)count / total) / passes.Count);
+                if (known > 0) request.Progress?.Invoke((pass + (double)count / known) / passes.Count);
             }
         }
 
         var result = new Dictionary<string, ValueStatistics>(StringComparer.Ordinal);
         foreach (var (name, observer) in observers)
             if (observer.Finish() is { } statistics) result.Add(name, statistics);
-        return new Statistics(count, result);
+        var gathered = new Dictionary<string, IReadOnlyList<double[]>>(StringComparer.Ordinal);
+        foreach (var (asked, observer) in grams)
+            if (observer.Finish() is { } matrices) gathered.Add(asked.Site, matrices);
+        return new Statistics(count, result, gathered);
     }
 
     /// <summary>

@@ -8,10 +8,11 @@ internal sealed class Statistics
 {
     private readonly Dictionary<string, ValueStatistics> values;
 
-    internal Statistics(int samples, Dictionary<string, ValueStatistics> values)
+    internal Statistics(int samples, Dictionary<string, ValueStatistics> values, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null)
     {
         Samples = samples;
         this.values = values;
+        Grams = grams ?? new Dictionary<string, IReadOnlyList<double[]>>();
     }
 
     /// <summary>How many samples were run.</summary>
@@ -19,6 +20,9 @@ internal sealed class Statistics
 
     /// <summary>By name of the value.</summary>
     public IReadOnlyDictionary<string, ValueStatistics> Values => values;
+
+    /// <summary>By name of the weight, where asked for: the sum of x x^T over rows x [K] it was multiplied with, [K, K] row-major, one for each group of a convolution.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<double[]>> Grams { get; }
 
     /// <exception cref="KeyNotFoundException">The value was not requested or not seen.</exception>
     public ValueStatistics this[string name] => values[name];

@@ -7,7 +7,7 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Calibration;
 
 /// <summary>Gathers the statistics of one value, sample by sample. Memory does not grow with the samples.</summary>
-internal sealed class ValueObserver(string name, int? channelAxis)
+internal sealed class ValueObserver(string name, int? channelAxis, IReadOnlyList<GramObserver>? grams = null)
 {
     private readonly ValueStatistics result = new(name);
     private float min = float.PositiveInfinity, max = float.NegativeInfinity;
@@ -61,6 +61,7 @@ internal sealed class ValueObserver(string name, int? channelAxis)
     private void Read(ReadOnlySpan<float> values, ReadOnlySpan<long> shape)
     {
         if (values.IsEmpty) return;
+        foreach (var gram in grams ?? []) gram.Read(values, shape);
         var (low, high, nonFinite) = FiniteRange.Of(values);
         result.NonFinite += nonFinite;
         result.Count += values.Length - nonFinite;

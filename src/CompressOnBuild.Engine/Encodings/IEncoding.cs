@@ -24,13 +24,14 @@ internal interface IEncoding
 internal static class EncodingTable
 {
     public static CastMul CastMul { get; } = new();
+    public static PackedMul PackedMul { get; } = new();
     public static WeightDequantize Static { get; } = new("qdq");
     public static MatMulDequantize MatMulDequantize { get; } = new();
     public static DynamicMatMul DynamicMatMul { get; } = new();
     public static DynamicLstm DynamicLstm { get; } = new();
     public static GatherRows GatherRows { get; } = new();
 
-    public static IReadOnlyList<IEncoding> All { get; } = [Static, DynamicMatMul, DynamicLstm, MatMulDequantize, GatherRows, CastMul];
+    public static IReadOnlyList<IEncoding> All { get; } = [Static, DynamicMatMul, DynamicLstm, MatMulDequantize, GatherRows, CastMul, PackedMul];
 
     public static IEncoding Find(string id) => All.First(e => e.Id == id);
 }

@@ -14,6 +14,8 @@ internal static class FormTable
 {
     // Names and nodes that a rewritten weight adds to the file, about.
     private const int NodeBytes = 90;
+    // The same of one plane of a packed weight: bytes, Cast, Gather, Reshape, Add.
+    private const int PlaneBytes = 280;
     // A smaller table stays in the processor's cache, restored once at load (measured: the decoder loop of a grapheme-to-phoneme model).
     private const long LeastTableBytes = 1 << 20;
     // A smaller matrix is read in about the time that one more node takes.
@@ -29,8 +31,9 @@ internal static class FormTable
     /// <param name="observed">Whether the ranges of the activations around the site are known.</param>
     /// <param name="because">Why this form was wanted.</param>
     /// <param name="fusedWeightsPay">Whether a matrix product with integer weights and float activations (MatMulNBits) is faster than floats at the rows it runs with; with many it is not.</param>
+    /// <param name="bits">Wanted bits of a weight whose activations stay floats; below 8 they are packed where the encoding can, else 8 are taken.</param>
     /// <param name="saturationSafe">Whether products with 8-bit activations must be exact on processors without VNNI too.</param>
-    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false, bool fusedWeightsPay = true)
+    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false, bool fusedWeightsPay = true, int bits = 8)
     {
         if (wanted == WeightForm.None) return new(site.Name, WeightForm.None, null, 32, because, Codes.RuleLeftAlone);
         if (site.Tensor.ElementType != Onnx.ElementType.Float)
@@ -58,6 +61,12 @@ internal static class FormTable
             foreach (IEncoding encoding in new IEncoding[] { EncodingTable.DynamicMatMul, EncodingTable.DynamicLstm })
                 if (encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Dynamic, encoding.Id, 8, Join(because, reasons), SaturationSafe: saturationSafe);
             reasons.Add($"{site.OperatorName} has no fast dynamic form");
+        }
+        if (wanted == WeightForm.Weights && bits < 8)
+        {
+            var refused = Bytes(site, bits) < Bytes(site, 8) ? EncodingTable.PackedMul.Refuses(site, opset) : "packing would take more than it saves";
+            if (refused is null) return new(site.Name, WeightForm.Weights, EncodingTable.PackedMul.Id, bits, because);
+            reasons.Add($"not {bits} bits: {refused}");
         }
         foreach (IEncoding encoding in new IEncoding[] { EncodingTable.GatherRows, EncodingTable.MatMulDequantize, EncodingTable.CastMul })
             if (!IsTooSmallFor(encoding, site) && (fusedWeightsPay || encoding != EncodingTable.MatMulDequantize) && encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
@@ -100,7 +109,7 @@ internal static class FormTable
         if (bits == 16) return codes + NodeBytes;
         long channels = 1;
         foreach (var axis in site.ChannelAxes) channels *= site.Tensor.Shape[axis];
-        return codes + channels * sizeof(float) + NodeBytes;
+        return codes + channels * sizeof(float) + NodeBytes + (bits < 8 ? BitPlanes.Of(bits).Count * PlaneBytes : 0);
     }
 
     private static string Join(string because, List<string> reasons) => reasons.Count == 0 ? because : $"{because} ({string.Join("; ", reasons)})";

@@ -31,7 +31,7 @@ internal static class LockedPlan
 
         foreach (var bias in plan.Biases!)
         {
-            if (!decisions.TryGetValue(bias.Site, out var weight) || weight.Form != WeightForm.Static || Transformer.Bias(sites[bias.Site])?.Count != bias.Steps.Count)
+            if (!decisions.TryGetValue(bias.Site, out var weight) || weight.Encoding != EncodingTable.Static.Id && weight.Encoding != EncodingTable.PackedMul.Id || Transformer.Bias(sites[bias.Site])?.Count != bias.Steps.Count)
                 throw Error($"'biases' corrects the bias of '{bias.Site}', which has none of {bias.Steps.Count} channels to correct");
         }
         var biases = plan.Biases.ToDictionary(b => b.Site, StringComparer.Ordinal);
@@ -51,7 +51,7 @@ internal static class LockedPlan
             return weight is { Form: WeightForm.Fp16, Bits: 16, SaturationSafe: false } && Weights.HalfWeight.Fits(site.LargestMagnitude) ? null : "cannot be written in 16 bits";
         if (EncodingTable.All.FirstOrDefault(e => e.Id == weight.Encoding) is not { } encoding) return $"has the unknown encoding '{weight.Encoding}'";
         var form = encoding == EncodingTable.Static ? WeightForm.Static : encoding == EncodingTable.DynamicMatMul || encoding == EncodingTable.DynamicLstm ? WeightForm.Dynamic : WeightForm.Weights;
-        if (weight.Form != form || weight.Bits != 8 || (form == WeightForm.Static && !site.IsObservable)) return $"has a form or bits that do not go with '{weight.Encoding}'";
+        if (weight.Form != form || (encoding == EncodingTable.PackedMul ? weight.Bits is < 2 or > 7 : weight.Bits != 8) || (form == WeightForm.Static && !site.IsObservable)) return $"has a form or bits that do not go with '{weight.Encoding}'";
         return encoding.Refuses(site, opset) is { } refused ? $"cannot be written as '{weight.Encoding}': {refused}" : null;
     }
 }

@@ -56,8 +56,12 @@ internal sealed class Planner
     public static IReadOnlyDictionary<string, int> MeansToObserve(Model prepared) => SiteFinder.Find(prepared)
         .Where(s => s.IsObservable && s.SingleNode is { } n && n.Is("Conv")).Select(s => s.SingleNode!.Input(0)!.Name).Distinct().ToDictionary(n => n, _ => 1, StringComparer.Ordinal);
 
-    /// <summary>The decision for one site when <paramref name="wanted"/> is asked for.</summary>
-    public WeightDecision Decide(Site site, WeightForm wanted, string because) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site));
+    /// <summary>Gram matrices that repair the rounding of a recipe's weights of fewer than 8 bits; none where it has none.</summary>
+    public static IReadOnlyList<GramRequest> GramsToObserve(Model prepared, Recipe recipe) =>
+        recipe.NarrowestWidth < 8 ? WeightInputs.Of(SiteFinder.Find(prepared)) : [];
+
+    /// <summary>The decision for one site when <paramref name="wanted"/> is asked for, at <paramref name="bits"/> bits where its activations stay floats.</summary>
+    public WeightDecision Decide(Site site, WeightForm wanted, string because, int bits = 8) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site), bits);
 
     /// <summary>
     /// The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists. A static form that the
@@ -66,13 +70,15 @@ internal sealed class Planner
     public Plan ByRules()
     {
         var wanted = new Dictionary<string, (WeightForm Form, string Because)>(StringComparer.Ordinal);
+        var widths = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var site in Sites)
         {
-            var (form, _) = recipe.For(site.OperatorName, site.Name);
-            wanted[site.Name] = (form, form == WeightForm.None ? $"the recipe '{recipe.Name}' leaves {site.OperatorName} alone" : $"the recipe '{recipe.Name}' asks for {Word(form)}");
+            var (form, bits) = recipe.For(site.OperatorName, site.Name);
+            widths[site.Name] = form == WeightForm.Weights ? bits : 8;
+            wanted[site.Name] = (form, form == WeightForm.None ? $"the recipe '{recipe.Name}' leaves {site.OperatorName} alone" : $"the recipe '{recipe.Name}' asks for {Word(form, bits)}");
         }
         PoorIslands.Drop(this, Decide(wanted), wanted);
-        return Complete(Decide(wanted), join: true);
+        return Complete([.. Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because, widths[s.Name]))], join: true);
     }
 
     /// <summary>The decisions for a set of wanted forms, one for each site.</summary>
@@ -115,11 +121,11 @@ internal sealed class Planner
     private QuantizationParameters Parameters(QuantizedValue value, ValueStatistics seen) =>
         QdqRules.Fit(value.Activation, RangeEstimator.Estimate(seen, recipe.Calibration).ToUInt8());
 
-    internal static string Word(WeightForm form) => form switch
+    internal static string Word(WeightForm form, int bits = 8) => form switch
     {
         WeightForm.Static => "static int8",
         WeightForm.Dynamic => "dynamic int8",
-        WeightForm.Weights => "int8 weights",
+        WeightForm.Weights => $"int{bits} weights",
         WeightForm.Fp16 => "fp16 weights",
         _ => "nothing",
     };

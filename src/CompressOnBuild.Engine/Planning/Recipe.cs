@@ -22,7 +22,7 @@ public enum WeightForm
     Static,
     /// <summary>int8 weights, activations quantized at run time.</summary>
     Dynamic,
-    /// <summary>int8 weights only, float arithmetic.</summary>
+    /// <summary>Integer weights only (8 bits or fewer), float arithmetic.</summary>
     Weights,
     /// <summary>Weights stored as float16, float arithmetic.</summary>
     Fp16,
@@ -65,6 +65,10 @@ public sealed record Recipe
     public bool Search { get; init; }
     /// <summary>The rules in file order; the last one that matches a weight decides.</summary>
     public IReadOnlyList<RecipeRule> Rules { get; init; } = [];
+    /// <summary>Widths in bits (2 to 8, ascending) among which a search chooses for each weight, activations staying floats; empty: 8 only, and forms are searched instead.</summary>
+    public IReadOnlyList<int> Widths { get; init; } = [];
+    /// <summary>The fewest bits that any weight can get.</summary>
+    internal int NarrowestWidth => Rules.Where(r => r.Form != WeightForm.None).Select(r => r.Bits).Concat(Widths).DefaultIfEmpty(8).Min();
     /// <summary>How activation ranges are found.</summary>
     public RecipeCalibration Calibration { get; init; } = new();
     /// <summary>Whether the mean error of quantized weights is added to the bias.</summary>
@@ -120,6 +124,7 @@ public sealed record Recipe
         {
             var text = new StringBuilder("recipe 1\n");
             text.Append(CultureInfo.InvariantCulture, $"search {Search}\nbiasCorrection {BiasCorrection}\n");
+            if (Widths.Count > 0) text.Append(CultureInfo.InvariantCulture, $"widths {string.Join(",", Widths)}\n");
             text.Append(CultureInfo.InvariantCulture, $"calibration {Calibration.Method} {Calibration.Percentile:R} {Calibration.Samples}\n");
             foreach (var rule in Rules)
             {

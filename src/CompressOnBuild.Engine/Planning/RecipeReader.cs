@@ -17,11 +17,12 @@ internal static class RecipeReader
     private static readonly string[] Forms = ["auto", "static", "dynamic", "weights", "fp16", "none"];
     private static readonly string[] Methods = ["auto", "minmax", "percentile", "mse"];
     private static readonly int[] BitWidths = [8];
+    private static readonly int[] WeightWidths = [2, 3, 4, 5, 6, 7, 8];
 
     public static Recipe Read(byte[] bytes, string name, string file)
     {
         var root = PositionedJson.Parse(bytes, file, Kind);
-        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "rules", "calibration", "biasCorrection");
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "rules", "widths", "calibration", "biasCorrection");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
@@ -33,6 +34,7 @@ internal static class RecipeReader
             Name = name,
             Description = members.TryGetValue("description", out var description) ? Text(description, "description") : "",
             Search = search,
+            Widths = members.TryGetValue("widths", out var widths) ? Widths(widths, search) : [],
             Rules = members.TryGetValue("rules", out var rules) ? [.. Array(rules, "rules").Select(r => Rule(r, search))] : [],
             Calibration = members.TryGetValue("calibration", out var calibration) ? Calibration(calibration) : new RecipeCalibration(),
             BiasCorrection = !members.TryGetValue("biasCorrection", out var correction) || Boolean(correction, "biasCorrection"),
@@ -55,8 +57,9 @@ internal static class RecipeReader
         {
             if (bits != 8) throw given.Error($"'bits' means nothing for the form '{form.Text}'. Remove it.");
             bits = Integer(given, "bits");
-            if (!BitWidths.Contains(bits))
-                throw given.Error($"'bits' is {given.Text}. Valid values are {string.Join(", ", BitWidths)}.");
+            var valid = chosen == WeightForm.Weights ? WeightWidths : BitWidths;
+            if (!valid.Contains(bits))
+                throw given.Error($"'bits' is {given.Text}. Valid values are {string.Join(", ", valid)}{(chosen == WeightForm.Weights ? "" : " (fewer for the form 'weights')")}.");
         }
         string[] operators = [];
         string? pattern = null;
@@ -72,6 +75,14 @@ internal static class RecipeReader
             if (parts.TryGetValue("name", out var name)) pattern = Pattern(name);
         }
         return new RecipeRule(operators, pattern, chosen, bits);
+    }
+
+    private static int[] Widths(PositionedJson json, bool search)
+    {
+        if (!search) throw json.Error("'widths' are what a search chooses from, but 'search' is false. Set 'search' to true, or give 'bits' in a rule.");
+        var widths = Array(json, "widths").Select(w => Integer(w, "widths") is var bits && WeightWidths.Contains(bits) ? bits
+            : throw w.Error($"'widths' has {w.Text}. Valid values are {string.Join(", ", WeightWidths)}.")).Distinct().Order().ToArray();
+        return widths.Length > 0 ? widths : throw json.Error("'widths' is an empty list. Remove it to search forms of 8 bits.");
     }
 
     private static string Pattern(PositionedJson json)

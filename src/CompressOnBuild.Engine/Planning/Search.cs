@@ -9,9 +9,10 @@ namespace CompressOnBuild.Planning;
 /// <summary>
 /// What the selection split says of a candidate: bytes of its file, the primary metric, how much worse it is than the original's, and
 /// whether the 95 % interval of the drop lies above 0 (<paramref name="ShownWorse"/>), and whether the outputs that no metric scores stayed
-/// what they were.
+/// what they were. <paramref name="GateReach"/>: half the width that the interval of the drop is expected to have on the gate split, 0 where
+/// it is not known.
 /// </summary>
-internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true, bool OthersGood = true);
+internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true, bool OthersGood = true, double GateReach = 0);
 
 /// <summary>
 /// What a search may ask. <paramref name="Measure"/>: the primary metric on the selection split. <paramref name="Fidelity"/>: signal-to-noise

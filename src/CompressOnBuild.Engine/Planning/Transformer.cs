@@ -11,7 +11,7 @@ namespace CompressOnBuild.Planning;
 /// Executes a plan on a copy of the prepared model. Quantized weights are kept between plans: a search that tries fifty plans rounds
 /// every weight once.
 /// </summary>
-internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans)
+internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null)
 {
     private readonly Dictionary<(string Site, int Bits, bool Safe), Quantized> quantized = [];
 
@@ -23,7 +23,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         if (plan.Biases is not null) return plan;
         var sites = SiteFinder.Find(prepared).ToDictionary(s => s.Name, StringComparer.Ordinal);
-        var biases = plan.Weights.Where(d => d.Encoding == EncodingTable.Static.Id).Select(d => new BiasDecision(d.Site, Steps(sites[d.Site], d)));
+        var biases = plan.Weights.Where(d => d.Encoding == EncodingTable.Static.Id || d.Encoding == EncodingTable.PackedMul.Id).Select(d => new BiasDecision(d.Site, Steps(sites[d.Site], d)));
         return plan with { Biases = [.. biases.Where(b => b.Steps.Any(s => s != 0))] };
     }
 
@@ -45,6 +45,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
             HalfCast.Write(site, HalfWeight.Round(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray())
                 ?? throw new InvalidOperationException($"'{site.Name}' does not fit 16-bit floats; the planner must not ask for it."));
         }
+        foreach (var (site, steps) in plan.Biases!) Correct(sites[site], steps);
         var integers = new HashSet<Node>();
         foreach (var group in chosen.Where(d => d.Form != WeightForm.Fp16).GroupBy(d => d.Encoding!))
         {
@@ -54,7 +55,6 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
                 EncodingTable.Find(group.Key).Write(encoded);
                 continue;
             }
-            foreach (var (site, steps) in plan.Biases!) Correct(sites[site], steps);
             integers.UnionWith(EncodingTable.Static.WriteNodes(encoded));
         }
         if (integers.Count > 0)
@@ -70,9 +70,27 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     public Quantized Weight(Site site, WeightDecision decision)
     {
         var key = (site.Name, decision.Bits, decision.SaturationSafe);
-        if (!quantized.TryGetValue(key, out var weight))
-            quantized.Add(key, weight = RoundToNearest.Quantize(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray(), [.. site.ChannelAxes], decision.Bits, saturationSafe: decision.SaturationSafe && !site.IsDepthwise));
+        if (!quantized.TryGetValue(key, out var weight)) quantized.Add(key, weight = Round(site, decision));
         return weight;
+    }
+
+    private Quantized Round(Site site, WeightDecision decision)
+    {
+        long[] shape = [.. site.Tensor.Shape];
+        var weights = site.Tensor.ToFloats();
+        var plain = RoundToNearest.Quantize(weights, shape, [.. site.ChannelAxes], decision.Bits, saturationSafe: decision.SaturationSafe && !site.IsDepthwise);
+        // At 8 bits the rounding of weights is far below that of activations: nothing to gain from feedback.
+        if (decision.Bits >= 8 || grams is null || !grams.TryGetValue(site.Name, out var gram)) return plain;
+        if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, gram);
+        return ErrorFeedback.Quantize(Transposed(weights, (int)shape[0], (int)shape[1]), plain.Transposed(), gram).Transposed();
+    }
+
+    private static float[] Transposed(float[] matrix, int rows, int columns)
+    {
+        var result = new float[matrix.Length];
+        for (var r = 0; r < rows; r++)
+            for (var c = 0; c < columns; c++) result[c * rows + r] = matrix[r * columns + c];
+        return result;
     }
 
     private int[] Steps(Site site, WeightDecision decision)

@@ -68,4 +68,26 @@ internal static class Fidelity
         }
         return noise == 0 ? double.PositiveInfinity : signal == 0 ? double.NegativeInfinity : 10 * Math.Log10(signal / noise);
     }
+
+    /// <summary>
+    /// Decibels of the noise as each sample hears it: the mean over samples and float outputs of noise over signal, so that a quiet sample counts
+    /// as much as a loud one, as it does in most metrics. Positive infinity for equal outputs.
+    /// </summary>
+    public static double MeanDecibels(IReadOnlyList<Tensor[]> expected, IReadOnlyList<Tensor[]> actual)
+    {
+        double sum = 0;
+        var count = 0;
+        foreach (var (before, after) in expected.Zip(actual))
+        {
+            for (var o = 0; o < before.Length; o++)
+            {
+                if (!before[o].ElementType.IsFloat()) continue;
+                // Beyond all noise nothing gets worse: one ruined sample must not hide the others.
+                var decibels = Decibels([[before[o]]], [[after[o]]]);
+                sum += Math.Min(1, Math.Pow(10, -decibels / 10));
+                count++;
+            }
+        }
+        return sum == 0 ? double.PositiveInfinity : -10 * Math.Log10(sum / count);
+    }
 }

@@ -26,7 +26,7 @@ internal sealed class EncodedCase
     public IReadOnlyDictionary<string, (float Scale, byte Zero)> Values { get; }
 
     /// <summary>Null when the encoding refuses every weight; each refusal must say why.</summary>
-    public static EncodedCase? Of(Model model, string encoding, IReadOnlyDictionary<string, (float, byte)>? values = null, bool join = true)
+    public static EncodedCase? Of(Model model, string encoding, IReadOnlyDictionary<string, (float, byte)>? values = null, bool join = true, int bits = Bits)
     {
         var sites = SiteFinder.Find(model);
         Assert.IsNotEmpty(sites);
@@ -39,7 +39,7 @@ internal sealed class EncodedCase
         }
         if (chosen.Count == 0) return null;
         var half = encoding == HalfCast.Id;
-        var plan = new Plan([.. chosen.Select(s => new WeightDecision(s.Name, half ? WeightForm.Fp16 : WeightForm.Weights, encoding, half ? 16 : Bits, ""))],
+        var plan = new Plan([.. chosen.Select(s => new WeightDecision(s.Name, half ? WeightForm.Fp16 : WeightForm.Weights, encoding, half ? 16 : bits, ""))],
             [.. (values ?? new Dictionary<string, (float, byte)>()).Select(v => new ValueDecision(v.Key, new(v.Value.Item1, v.Value.Item2)))], join);
         var encoded = new Transformer(model, new Dictionary<string, float[]>()).Apply(plan);
         var reference = model.Clone();
@@ -47,7 +47,7 @@ internal sealed class EncodedCase
         {
             long[] shape = [.. site.Tensor.Shape];
             var weights = half ? CompressOnBuild.Weights.HalfWeight.Round(site.Tensor.ToFloats(), shape)!.Decompress()
-                : RoundToNearest.Quantize(site.Tensor.ToFloats(), shape, [.. site.ChannelAxes], Bits).Decompress();
+                : RoundToNearest.Quantize(site.Tensor.ToFloats(), shape, [.. site.ChannelAxes], bits).Decompress();
             site.Weight.SetConstant(Tensor.Create(weights, shape));
         }
         return new(model, encoded, reference, values ?? new Dictionary<string, (float, byte)>());

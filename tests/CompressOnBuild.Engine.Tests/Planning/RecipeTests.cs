@@ -15,17 +15,19 @@ public sealed class RecipeTests
     [TestMethod]
     public void EveryPresetLoads()
     {
-        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int8", "int8-dynamic", "int8-weights", "none" }, Recipe.Presets.ToArray());
+        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "none", "smallest" }, Recipe.Presets.ToArray());
         foreach (var name in Recipe.Presets)
         {
             var recipe = Recipe.Load(name);
             Assert.AreEqual(name, recipe.Name);
             Assert.AreNotEqual("", recipe.Description);
-            Assert.AreEqual(name == "auto", recipe.Search);
+            Assert.AreEqual(name is "auto" or "smallest", recipe.Search);
         }
         Assert.AreEqual((WeightForm.Static, 8), Recipe.Load("int8").For("Conv", "w"));
         Assert.AreEqual((WeightForm.Dynamic, 8), Recipe.Load("int8-dynamic").For("LSTM", "w"));
         Assert.AreEqual((WeightForm.Weights, 8), Recipe.Load("int8-weights").For("Gather", "w"));
+        Assert.AreEqual((WeightForm.Weights, 4), Recipe.Load("int4-weights").For("Conv", "w"));
+        Assert.AreEqual("3 4 5 6 8", string.Join(" ", Recipe.Load("smallest").Widths));
         Assert.AreEqual((WeightForm.Fp16, 16), Recipe.Load("fp16").For("MatMul", "w"));
         Assert.AreEqual((WeightForm.None, 0), Recipe.Load("none").For("Conv", "w"));
         Assert.HasCount(Recipe.Presets.Count, Recipe.Presets.Select(p => Recipe.Load(p).Sha256).Distinct());
@@ -47,7 +49,11 @@ public sealed class RecipeTests
     public void WithoutARuleAWeightIsLeftAlone() => Assert.AreEqual((WeightForm.None, 0), Read("""{ "version": 1 }""").For("Conv", "w"));
 
     [TestMethod]
-    [DataRow("""{ "version": 1, "rules": [ { "form": "static", "bits": 5 } ] }""", "COB2003", 1, 56, "'bits' is 5. Valid values are 8.")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "static", "bits": 5 } ] }""", "COB2003", 1, 56, "'bits' is 5. Valid values are 8 (fewer for the form 'weights').")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "weights", "bits": 1 } ] }""", "COB2003", 1, 57, "'bits' is 1. Valid values are 2, 3, 4, 5, 6, 7, 8.")]
+    [DataRow("""{ "version": 1, "widths": [4] }""", "COB2003", 1, 27, "'search' is false")]
+    [DataRow("""{ "version": 1, "search": true, "widths": [4, 9] }""", "COB2003", 1, 47, "'widths' has 9")]
+    [DataRow("""{ "version": 1, "search": true, "widths": [] }""", "COB2003", 1, 43, "empty list")]
     [DataRow("{\n  \"version\": 1,\n  \"calibraton\": {}\n}", "COB2002", 3, 3, "Did you mean 'calibration'?")]
     [DataRow("{\n \"grüße\": 1 }", "COB2002", 2, 2, "'grüße' is not a key")]
     [DataRow("{ \"description\": \"ü😀\", \"search\": \"yes\", \"version\": 1 }", "COB2004", 1, 35, "'search' is text. Valid is true or false.")]
@@ -107,7 +113,7 @@ public sealed class RecipeTests
     {
         var error = Assert.ThrowsExactly<CompressionException>(() => Recipe.Load("int9")).Diagnostic;
         Assert.AreEqual(Codes.RecipeNotFound, error.Code);
-        StringAssert.Contains(error.Message, "auto, fp16, int8, int8-dynamic, int8-weights, none");
+        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, none, smallest");
     }
 
     [TestMethod]

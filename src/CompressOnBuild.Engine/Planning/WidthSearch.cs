@@ -1,0 +1,118 @@
+using System.Globalization;
+using CompressOnBuild.Encodings;
+using CompressOnBuild.Operators;
+
+namespace CompressOnBuild.Planning;
+
+/// <summary>
+/// Chooses the bits of each weight for the smallest file; arithmetic stays float.
+/// Symbols: e_i(b) power of the error that weight i at b bits leaves in the outputs, over the power of the outputs; c_i(b) its bytes.
+/// 1. e_i(probe) is measured for each weight alone on a few calibration samples. Every bit more takes three quarters of the power, the law of
+///    uniform rounding: e_i(b) = e_i(probe) 4^(probe - b).
+/// 2. Errors of weights add up, so that a budget E gives widths by the Lagrangian: b_i minimises c_i(b) + l e_i(b), with the smallest l
+///    that keeps the sum of e_i within E (Shoham and Gersho 1988, "Efficient Bit Allocation for an Arbitrary Set of Quantizers").
+/// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass: half the drop on the selection split, plus
+///    half the interval that so many changed samples would give on the gate split, is within the limit.
+/// Every width names its figure. Nothing here depends on a clock.
+/// </summary>
+internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
+{
+    // Below, outputs are noise; above, the finest widths are reached long before.
+    private const int LeastDecibels = 4, MostDecibels = 80;
+    private const int Probe = 4;
+
+    private readonly int[] widths = [.. widths.Distinct().Order()];
+    private readonly List<CandidateResult> candidates = [];
+
+    /// <summary>Everything that was measured, in order; the chosen one is marked.</summary>
+    public IReadOnlyList<CandidateResult> Candidates => candidates;
+
+    private sealed record Choice(Site Site, IReadOnlyDictionary<int, WeightDecision> Decisions, double Error, double Decibels);
+
+    private sealed record Measured(Plan Plan, Trial Trial, int Candidate);
+
+    public Plan Run()
+    {
+        log.Stage("choosing widths");
+        var best = Measure(Widest(), $"{widths[^1]}-bit weights");
+        if (best.Trial.OthersGood && best.Trial.Drop <= limit)
+        {
+            var choices = Choices();
+            // Fewer decibels are taken to be no better: a bisection between none, which is noise, and the widest, which stay if nothing passes.
+            for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1;)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var middle = (low + high) / 2;
+                var tried = Measure(Allocate(choices, middle), $"widths for {middle} dB");
+                if (!IsGood(tried.Trial)) { low = middle; continue; }
+                high = middle;
+                if (tried.Trial.Bytes < best.Trial.Bytes) best = tried;
+            }
+        }
+        candidates[best.Candidate] = candidates[best.Candidate] with { Chosen = true };
+        return best.Plan;
+    }
+
+    // What the gate is to pass: the whole interval of the drop within the limit, on samples that are not these. Chance moves the drop on a few
+    // samples both ways: half of it counts, and a gain not at all.
+    private bool IsGood(Trial trial) => trial.OthersGood && Math.Max(0, trial.Drop) / 2 + trial.GateReach <= limit;
+
+    private IReadOnlyList<WeightDecision> Widest() => [.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, $"the widest form of the recipe", widths[^1]))];
+
+    // Step 1.
+    private List<Choice> Choices()
+    {
+        log.Stage("measuring each weight alone");
+        var choices = new List<Choice>();
+        foreach (var site in planner.Sites)
+        {
+            cancel.ThrowIfCancellationRequested();
+            var decisions = widths.ToDictionary(b => b, b => planner.Decide(site, WeightForm.Weights, "", b));
+            var probe = planner.Decide(site, WeightForm.Weights, "", Probe);
+            if (probe.Encoding == EncodingTable.PackedMul.Id)
+            {
+                var decibels = oracle.Fidelity(planner.Complete([.. planner.Sites.Select(s => s == site ? probe : planner.Decide(s, WeightForm.None, ""))], join: false));
+                choices.Add(new Choice(site, decisions, Math.Pow(10, -decibels / 10), decibels));
+            }
+            else choices.Add(new Choice(site, new Dictionary<int, WeightDecision> { [8] = planner.Decide(site, WeightForm.Weights, "too small or of an odd size: 8 bits") }, 0, double.PositiveInfinity));
+            log.Progress((double)choices.Count / planner.Sites.Count, $"{choices.Count} of {planner.Sites.Count}");
+        }
+        return choices;
+    }
+
+    private static double Error(Choice choice, int bits) => choice.Error * Math.ScaleB(1, 2 * (Probe - bits));
+
+    private static double Cost(Choice choice, int bits, double lambda) => FormTable.Bytes(choice.Site, bits) + lambda * Error(choice, bits);
+
+    // Step 2. At equal cost the fewer bits win.
+    private static int Best(Choice choice, double lambda) => choice.Decisions.Keys.Order().MinBy(b => Cost(choice, b, lambda));
+
+    private static IReadOnlyList<WeightDecision> Allocate(List<Choice> choices, int decibels)
+    {
+        var budget = Math.Pow(10, -decibels / 10.0);
+        double low = 0, high = 1;
+        double Sum(double lambda) => choices.Sum(c => Error(c, Best(c, lambda)));
+        while (Sum(high) > budget && high < 1e18) high *= 4;
+        for (var i = 0; i < 60; i++)
+        {
+            var middle = (low + high) / 2;
+            if (Sum(middle) > budget) low = middle; else high = middle;
+        }
+        return [.. choices.Select(c =>
+        {
+            var bits = Best(c, high);
+            var decision = c.Decisions[bits];
+            return decision with { Because = c.Decisions.Count == 1 ? decision.Because : string.Create(CultureInfo.InvariantCulture,
+                $"{bits} bits of a budget of {decibels} dB for all weights: at {Probe} bits this one alone leaves {c.Decibels:0.0} dB of signal{(decision.Because.Length > 0 ? $" ({decision.Because.Trim(' ', '(', ')')})" : "")}") };
+        })];
+    }
+
+    private Measured Measure(IReadOnlyList<WeightDecision> decisions, string name)
+    {
+        log.Stage($"measuring: {name}");
+        var plan = planner.Complete(decisions, join: false);
+        var trial = oracle.Measure(plan);
+        candidates.Add(new CandidateResult(name, trial.Bytes, trial.Metric, trial.Drop, null, false));
+        return new Measured(plan, trial, candidates.Count - 1);
+    }
+}
