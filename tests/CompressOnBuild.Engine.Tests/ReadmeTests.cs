@@ -77,7 +77,7 @@ public sealed partial class ReadmeTests
               "version": 1,
               "search": true,
               "rules": [
-                { "form": "weights", "bits": 5 }
+                { "form": "weights", "bits": 9 }
               ]
             }
             """))).Diagnostic;
