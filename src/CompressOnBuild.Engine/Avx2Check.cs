@@ -61,6 +61,11 @@ internal sealed class Avx2Check(EvaluationData? data, Evaluator? evaluator, Sess
             var comparison = evaluator.CompareOnce(i => emulator.Run(i, null, cancel), gate, null, f => log.Progress(f, $"{gate.Count} samples"), cancel);
             return result with { Basis = Avx2Basis.Emulated, Weights = Weights(risky, counts), CountedSamples = counted, Metrics = toMetrics(comparison) };
         }
+        catch (CompressionException e) when (e.Diagnostic.Code is Codes.MetricDoesNotFit)
+        {
+            Gap = $"so many samples as can be computed that way do not define the metric ({e.Diagnostic.Message})";
+            return result;
+        }
         catch (CompressionException e) when (e.Diagnostic.Code is Codes.RuntimeRefused or Codes.RuntimeFailed)
         {
             Gap = $"the graph cannot be cut at its integer products ({e.Diagnostic.Message})";

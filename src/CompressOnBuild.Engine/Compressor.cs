@@ -1,5 +1,6 @@
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Encodings;
 using CompressOnBuild.Evaluation;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Planning;
@@ -61,7 +62,7 @@ public sealed class Compressor
         var locked = modelLock?.Follow(Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limit : null));
         var prepared = Prepare(session, data, recipe);
         // Ranges and biases are in the lock file; how narrow weights are rounded follows from what they are multiplied with.
-        var statistics = locked is null || recipe.NarrowestWidth < 8 ? Calibrate(prepared, data, recipe) : null;
+        var statistics = locked is null || locked.Plan.Weights.Any(w => w.Encoding == EncodingTable.PackedMul.Id) ? Calibrate(prepared, data, recipe) : null;
 
         var planner = new Planner(prepared, recipe, statistics, request.Target);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams);

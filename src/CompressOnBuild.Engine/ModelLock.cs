@@ -93,7 +93,7 @@ internal sealed class ModelLock
     public Diagnostic? Verify(string sha256)
     {
         if (!isFollowed || entry!.Result.Sha256 == sha256) return null;
-        var warning = new Diagnostic(Severity.Warning, Codes.LockGaveOtherBytes, $"following the lock file gave another model ({sha256[..8]}…) than it says ({entry.Result.Sha256[..8]}…): its plan was edited, or constants that ONNX Runtime folds differ on this processor. Take the file back from version control, or renew it: {LockFileReader.ForceEvaluate}.", path);
+        var warning = new Diagnostic(Severity.Warning, Codes.LockGaveOtherBytes, $"following the lock file gave another model ({sha256[..8]}…) than it says ({entry.Result.Sha256[..8]}…): its plan was edited, or constants that ONNX Runtime folds or the roundings of weights of fewer than 8 bits differ on this processor. Take the file back from version control, or renew it: {LockFileReader.ForceEvaluate}.", path);
         return request.LockedMode ? throw new CompressionException(warning with { Severity = Severity.Error }) : warning;
     }
 
@@ -110,7 +110,7 @@ internal sealed class ModelLock
         }
         var written = new LockEntry(inputs, candidate.Plan!, new LockedResult(candidate.Facts.Sha256, candidate.Facts.Bytes, candidate.MultiplyAdds,
             [.. metrics.Select(m => new LockedMetric(m.Name, Math.Round(m.Compressed, 6), m.Samples))]));
-        using var turn = new Mutex(false, @"Global\CompressOnBuild-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)))[..32]);
+        using var turn = Turn();
         try { turn.WaitOne(); }
         catch (AbandonedMutexException) { } // a killed run: files are whole all the same
         try
@@ -123,6 +123,15 @@ internal sealed class ModelLock
             State = Remember(InputFile.Of(path), content, key);
         }
         finally { turn.ReleaseMutex(); }
+    }
+
+    private Mutex Turn()
+    {
+        try { return new Mutex(false, @"Global\CompressOnBuild-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)))[..32]); }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CompressionException(Codes.LockNotWritable, $"the lock file must be renewed, and writers of it cannot take turns: {e.Message} The folder for temporary files must be writable, and another user's build must not hold it. Correct that, or set CompressOnBuildLockedMode=true to be told what changed.", path, inner: e);
+        }
     }
 
     // Whoever renews wants a valid file, whatever there was; without that, what cannot be read was refused before.

@@ -13,6 +13,8 @@ internal sealed class Convolution : EmulatedNode
     public const string Operator = "QLinearConv";
     /// <summary>The index of the kernel.</summary>
     public const int WeightInput = 3;
+    /// <summary>The index of the activation's zero point.</summary>
+    public const int ZeroPointInput = 2;
     /// <summary>Rows that are multiplied at once: their bytes stay in the cache.</summary>
     private const int Rows = 256;
 

@@ -30,8 +30,10 @@ internal static class IntegerProducts
         var result = new List<IntegerProduct>();
         foreach (var node in optimized.AllNodes())
         {
-            if (node.Input(0) is { ElementType: ElementType.Int8 }) continue;
             var isConvolution = node.OpType == Convolution.Operator;
+            // Inner values of the runtime's graph have no declared type; the zero point beside them has.
+            var zero = isConvolution ? Convolution.ZeroPointInput : MatrixProduct.ZeroPointInput(node.OpType);
+            if (node.Input(0) is { ElementType: ElementType.Int8 } || (zero >= 0 && node.Input(zero) is { Constant.ElementType: ElementType.Int8 })) continue;
             var matrix = MatrixProduct.WeightInput(node.OpType);
             var isKnown = isConvolution || matrix >= 0;
             foreach (var index in isConvolution ? [Convolution.WeightInput] : matrix >= 0 ? [matrix] : Others.GetValueOrDefault(node.OpType, []))

@@ -39,6 +39,9 @@ internal sealed class MatrixProduct : EmulatedNode
     /// <summary>The index of the second factor, the one that can be signed; -1 for other operators.</summary>
     public static int WeightInput(string opType) => Operators.TryGetValue(opType, out var places) ? places.B : -1;
 
+    /// <summary>The index of the first factor's zero point; -1 where it has none.</summary>
+    public static int ZeroPointInput(string opType) => Operators.TryGetValue(opType, out var places) ? places.AZero : -1;
+
     public static MatrixProduct Create(Node node) => new(node, Operators[node.OpType]);
 
     /// <summary>The matrices of a constant second factor.</summary>

@@ -14,7 +14,7 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
 
     /// <summary>
     /// Compares two series that were given the same samples in the same order. The interval of shares is <see cref="MatchedShares"/>, of all
-    /// others <see cref="BayesianBootstrap"/>; below 10 samples those have one only where every output gives the very same numbers.
+    /// others <see cref="BayesianBootstrap"/>; below 10 samples those have one only where every sample gives the very same numbers.
     /// </summary>
     public static PairedComparison Compare(MetricSeries original, MetricSeries compressed, int seed)
     {
@@ -25,7 +25,7 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
         var drop = metric.HigherIsBetter ? before - after : after - before;
         var n = original.Count;
         if (!metric.IsShare || !Counted(original) || !Counted(compressed))
-            return new(before, after, drop, n < FewestForBootstrap ? Unchanged(original, compressed) : BayesianBootstrap.Interval(original, compressed, drop, seed), n, null, null);
+            return new(before, after, drop, ByDraws(original, compressed, drop, seed), n, null, null);
 
         int b = 0, c = 0;
         for (var i = 0; i < n; i++)
@@ -38,9 +38,18 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
         return new(before, after, (double)(b - c) / n, n < 2 ? null : MatchedShares.Difference(b, c, n), n, b, c);
     }
 
-    // A model that computes the same loses nothing, however few samples there are; equal decisions do not show that it does.
-    private static Interval? Unchanged(MetricSeries original, MetricSeries compressed) =>
-        original.IsSameAs(compressed) && original.Contributions.All(c => original.Metric.Extremes(c) is null) ? new(0, 0) : null;
+    private static Interval? ByDraws(MetricSeries original, MetricSeries compressed, double drop, int seed)
+    {
+        var metric = original.Metric;
+        if (original.IsSameAs(compressed) && original.Contributions.All(c => metric.Extremes(c) is null))
+        {
+            // A model that computes the same loses nothing, however few samples there are.
+            if (metric.ShowsEveryChange) return new(0, 0);
+            // Equal decisions do not show that it does: as of shares of which none changed, where it is known what a sample can cost.
+            return metric.IsWithinOne && original.Count > 1 ? MatchedShares.Difference(0, 0, original.Count) : null;
+        }
+        return original.Count < FewestForBootstrap ? null : BayesianBootstrap.Interval(original, compressed, drop, seed);
+    }
 
     // An output of several decisions contributes the share of them, a sequence several shares.
     private static bool Counted(MetricSeries series) => !series.HasSequences && series.Contributions.All(c => c[0] is 0 or 1);

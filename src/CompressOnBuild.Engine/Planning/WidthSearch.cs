@@ -38,12 +38,16 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
         if (best.Trial.OthersGood && best.Trial.Drop <= limit)
         {
             var choices = Choices();
+            var seen = new Dictionary<string, Measured>(StringComparer.Ordinal);
             // Fewer decibels are taken to be no better: a bisection between none, which is noise, and the widest, which stay if nothing passes.
             for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1;)
             {
                 cancel.ThrowIfCancellationRequested();
                 var middle = (low + high) / 2;
-                var tried = Measure(Allocate(choices, middle), $"widths for {middle} dB");
+                var widths = Allocate(choices, middle);
+                // Neighbouring budgets may ask for the same widths.
+                var key = string.Join(' ', widths.Select(d => d.Bits));
+                if (!seen.TryGetValue(key, out var tried)) seen.Add(key, tried = Measure(widths, $"widths for {middle} dB"));
                 if (!IsGood(tried.Trial)) { low = middle; continue; }
                 high = middle;
                 if (tried.Trial.Bytes < best.Trial.Bytes) best = tried;

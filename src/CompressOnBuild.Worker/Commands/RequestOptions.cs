@@ -38,7 +38,7 @@ internal sealed class RequestOptions
     public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, evaluator, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, reportImages, strict, useLock, lockedMode, forceEvaluate];
 
     /// <summary>Those that mean something where nothing is compressed.</summary>
-    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, target, maxRegression, useLock, lockedMode, forceEvaluate])];
+    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, maxRegression, useLock, lockedMode, forceEvaluate])];
 
     /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used. With <paramref name="candidate"/> it asks for a comparison.</summary>
     public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model, string? candidate = null)

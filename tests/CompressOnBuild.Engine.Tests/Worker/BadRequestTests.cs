@@ -19,7 +19,7 @@ public sealed class BadRequestTests : BadInput
 
     [TestMethod]
     [DataRow("{\n  \"version\": 1,\n  \"rules\": [ { \"fom\": \"static\" } ]\n}", "COB2002", "r.json(3,16)", "'fom' is not a key of a rule. Did you mean 'form'?")]
-    [DataRow("{\n  \"version\": 1,\n  \"rules\": [ { \"form\": \"static\", \"bits\": 5 } ]\n}", "COB2003", "r.json(3,42)", "'bits' is 5. Valid values are 8.")]
+    [DataRow("{\n  \"version\": 1,\n  \"rules\": [ { \"form\": \"static\", \"bits\": 5 } ]\n}", "COB2003", "r.json(3,42)", "'bits' is 5. Valid values are 8 (fewer for the form 'weights').")]
     [DataRow("{\n  \"version\": 1,\n  \"search\": \"yes\"\n}", "COB2004", "r.json(3,13)", "'search' is text")]
     [DataRow("{\n  \"version\": 1,,\n}", "COB2005", "r.json(2,16)", "not valid JSON")]
     [DataRow("{\n  \"version\": 1,\n  \"version\": 1\n}", "COB2007", "r.json(3,3)", "given twice")]

@@ -13,6 +13,7 @@ internal sealed class Cosine : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => false;
     public bool IsShare => false;
+    public bool ShowsEveryChange => true;
 
     public double[] Contribute(in Outcome outcome)
     {

@@ -35,6 +35,10 @@ internal interface IMetric
     bool NeedsLabels { get; }
     /// <summary>The value is a mean of shares; where every contribution is 0 or 1, changes are counted sample by sample.</summary>
     bool IsShare { get; }
+    /// <summary>Whether any change of an output changes the contribution: then equal contributions are equal outputs. Decisions stay where outputs move a little.</summary>
+    bool ShowsEveryChange => false;
+    /// <summary>Whether the value of every sample lies within 0 and 1, so that one more sample moves the value by at most its share.</summary>
+    bool IsWithinOne => IsShare;
     /// <summary>Looks at more outputs than the scored one (<see cref="Outcome.Outputs"/>).</summary>
     bool ReadsAllOutputs => false;
     /// <summary>Looks at the original's output (<see cref="Outcome.Original"/>).</summary>

@@ -9,12 +9,14 @@ namespace CompressOnBuild.Evaluation.Metrics;
 /// </summary>
 internal sealed class Kl(bool given) : IMetric
 {
+    private readonly bool given = given;
     private const double Most = 27.631021115928547; // -ln 1e-12
 
     public string Name => "kl";
     public bool HigherIsBetter => false;
     public bool NeedsLabels => false;
     public bool IsShare => false;
+    public bool ShowsEveryChange => true;
 
     public double[] Contribute(in Outcome outcome)
     {
@@ -24,6 +26,8 @@ internal sealed class Kl(bool given) : IMetric
         if (before.Length == 0) return [0];
         double sum = 0;
         var columns = Probabilities.Columns(outcome.Original);
+        // The first sample of a single logit may look like a probability by chance.
+        var given = this.given && Probabilities.AreGiven(outcome.Original);
         for (var row = 0; row < before.Length; row += columns)
             sum += Math.Clamp(Divergence(Probabilities.Logarithms(before.AsSpan(row, columns), given), Probabilities.Logarithms(after.AsSpan(row, columns), given)), 0, Most);
         return [Math.Min(sum / (before.Length / columns), Most)];

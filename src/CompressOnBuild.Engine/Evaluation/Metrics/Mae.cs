@@ -8,6 +8,7 @@ internal sealed class Mae : IMetric
     public bool HigherIsBetter => false;
     public bool NeedsLabels => true;
     public bool IsShare => false;
+    public bool ShowsEveryChange => true;
 
     public double[] Contribute(in Outcome outcome) => [Residuals.Of(outcome, Name).Errors.Average(Math.Abs)];
 

@@ -17,6 +17,7 @@ internal sealed class Map(DetectedBoxes boxes) : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => true;
     public bool IsShare => false;
+    public bool IsWithinOne => true;
     public bool ReadsAllOutputs => true;
     public string Needs => "labels with at least one object that is not ignored";
 

@@ -18,6 +18,7 @@ internal sealed class Miou(Decoding decoding) : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => true;
     public bool IsShare => false;
+    public bool IsWithinOne => true;
     public string Needs => "labels with an element that counts";
 
     /// <summary>For each class that occurs in the sample: its number, and the elements of intersection, label and decision.</summary>

@@ -18,6 +18,7 @@ internal sealed class Perplexity(bool given) : IMetric
     public bool HigherIsBetter => false;
     public bool NeedsLabels => true;
     public bool IsShare => false;
+    public bool ShowsEveryChange => true;
     public string Needs => "one step at least whose label is an id";
 
     public double[] Contribute(in Outcome outcome)

@@ -34,7 +34,7 @@ internal static class Probabilities
     {
         if (row.Length == 1)
         {
-            double score = row[0];
+            double score = given ? Math.Clamp(row[0], 0, 1) : row[0];
             return given ? [Math.Log(score), Math.Log(1 - score)] : [-Softplus(-score), -Softplus(score)];
         }
         var result = new double[row.Length];

@@ -11,6 +11,7 @@ internal sealed class R2 : IMetric
     public bool HigherIsBetter => true;
     public bool NeedsLabels => true;
     public bool IsShare => false;
+    public bool ShowsEveryChange => true;
     public string Needs => "two samples or more whose labels differ, and as many values in each label";
 
     /// <summary>All values, then the squared errors.</summary>
