@@ -40,15 +40,24 @@ internal sealed record PairedComparison(double Original, double Compressed, doub
 
     private static Interval? ByDraws(MetricSeries original, MetricSeries compressed, double drop, int seed)
     {
-        var metric = original.Metric;
-        if (original.IsSameAs(compressed) && original.Contributions.All(c => metric.Extremes(c) is null))
-        {
-            // A model that computes the same loses nothing, however few samples there are.
-            if (metric.ShowsEveryChange) return new(0, 0);
-            // Equal decisions do not show that it does: as of shares of which none changed, where it is known what a sample can cost.
-            return metric.IsWithinOne && original.Count > 1 ? MatchedShares.Difference(0, 0, original.Count) : null;
-        }
-        return original.Count < FewestForBootstrap ? null : BayesianBootstrap.Interval(original, compressed, drop, seed);
+        var (metric, n) = (original.Metric, original.Count);
+        var isSame = original.IsSameAs(compressed);
+        // A model that computes the same loses nothing, however few samples there are.
+        if (isSame && metric.ShowsEveryChange) return new(0, 0);
+        if (isSame && original.Contributions.All(c => metric.Extremes(c) is null)) return Spared(original);
+        if (n < FewestForBootstrap) return null;
+        var drawn = BayesianBootstrap.Interval(original, compressed, drop, seed);
+        return drop == 0 && drawn is { } interval && interval.High == interval.Low ? Spared(original) : drawn;
+    }
+
+    // Equal decisions do not show that a model computes the same: they have the interval of shares of which none changed. A sample that is
+    // lost is taken to cost at most its share of the value.
+    private static Interval? Spared(MetricSeries original)
+    {
+        if (original.Count < 2) return null;
+        var scale = original.Metric.IsWithinOne ? 1 : Math.Max(1, Math.Abs(original.Value()));
+        var share = MatchedShares.Difference(0, 0, original.Count);
+        return new(scale * share.Low, scale * share.High);
     }
 
     // An output of several decisions contributes the share of them, a sequence several shares.

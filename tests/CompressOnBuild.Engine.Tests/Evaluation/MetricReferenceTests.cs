@@ -149,4 +149,14 @@ public sealed class MetricReferenceTests
     private static Tensor OneHot(int classes, int id) => MetricTests.Row([.. Enumerable.Range(0, classes).Select(c => c == id ? 1f : 0f)]);
 
     private static Tensor Steps(int classes, int[] ids) => Tensor.Create([.. ids.SelectMany(id => Enumerable.Range(0, classes).Select(c => c == id ? 1f : 0f))], 1, ids.Length, classes);
+
+    [TestMethod]
+    public void ALogitThatLooksLikeAProbabilityDoesNotMakeTheOthersProbabilities()
+    {
+        // The first sample's single score lies between 0 and 1 by chance.
+        var metric = Metric.Resolve(["kl"], LabelKind.None, new(), Tensor.Create([0.4f], 1, 1), null)[0];
+        var series = new MetricSeries(metric);
+        foreach (var logit in new[] { 0.4f, -3, 5, 2 }) series.Add(new Outcome("s", null, Tensor.Create([logit + 0.01f], 1, 1), Tensor.Create([logit], 1, 1)));
+        Assert.IsLessThan(1e-3, series.Value());
+    }
 }

@@ -29,6 +29,27 @@ public sealed class PairedComparisonTests
     }
 
     [TestMethod]
+    [DataRow(5), DataRow(12)]
+    public void SequencesInWhichNoDecisionChangedAreNotCertain(int sequences)
+    {
+        var series = new MetricSeries(Metric.Resolve(["top1"], LabelKind.Class, new(), MetricTests.Row(1, 0), null)[0]);
+        for (var i = 0; i < sequences; i++) series.Add([[1], [0], [1]]);
+        Assert.AreEqual(MatchedShares.Difference(0, 0, sequences), PairedComparison.Compare(series, series, 1).Confidence, "as many independent samples as sequences");
+    }
+
+    [TestMethod]
+    public void RanksThatDidNotChangeAreNotCertain()
+    {
+        MetricSeries Scored(float shift)
+        {
+            var series = new MetricSeries(Metric.Resolve(["auc"], LabelKind.Class, new(), MetricTests.Row(0.5f), null)[0]);
+            for (var i = 0; i < 17; i++) series.Add(new Outcome("s", MetricTests.Class(i % 2), MetricTests.Row(i % 2 * 0.5f + i * 0.01f + shift), MetricTests.Row(0.5f)));
+            return series;
+        }
+        Assert.AreEqual(MatchedShares.Difference(0, 0, 17), PairedComparison.Compare(Scored(0), Scored(0.001f), 1).Confidence);
+    }
+
+    [TestMethod]
     public void DropOfAnErrorRateIsItsIncrease()
     {
         var (original, compressed) = Cer([0, 0, 1, 0], [1, 0, 1, 0]);

@@ -14,6 +14,7 @@ internal sealed class Auc(Decoding decoding) : IMetric
     public bool NeedsLabels => true;
     public bool IsShare => false;
     public bool ShowsEveryChange => true;
+    public bool IsWithinOne => true;
     public string Needs => "samples of both classes ('positiveClass' in evaluation.json says which one is ranked), each with a score that is a number";
 
     public double[] Contribute(in Outcome outcome)
