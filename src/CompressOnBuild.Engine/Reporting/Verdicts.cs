@@ -42,7 +42,7 @@ internal static class Verdicts
 
     // The worse end of the interval is what the limit is held against.
     private static string Certainty(MetricResult metric) => metric is not { Limit: { } limit, Confidence: { } interval } || !double.IsFinite(metric.Original) ? ""
-        : metric.Verdict == Verdict.Fail ? $" (a change of {MetricText.Change(metric.Name, interval.Low)} at best, {MetricText.Change(metric.Name, limit)} is allowed)"
+        : BrokeLimit(metric) ? $" (a change of {MetricText.Change(metric.Name, interval.Low)} at best, {MetricText.Change(metric.Name, limit)} is allowed)"
         : interval.High == 0 && interval.Low == 0 ? ""
         : $" (at worst {MetricText.Change(metric.Name, interval.High)} with 95 % confidence, {MetricText.Change(metric.Name, limit)} is allowed)";
 
@@ -62,12 +62,22 @@ internal static class Verdicts
         return agreement.Compressed == 1 ? "; both models decide the same on every one of them" : $"; both models decide the same on {MetricText.Value(agreement.Name, agreement.Compressed)} of them";
     }
 
-    private static List<string> Failed(CompressionResult result) => [.. result.Measurements.Metrics.Where(m => m.Verdict == Verdict.Fail).Select(m => m.Name)];
+    private static List<MetricResult> Failed(CompressionResult result) => [.. result.Measurements.Metrics.Where(m => m.Verdict == Verdict.Fail)];
+
+    // A metric fails for its drop, or for a value that Require asks for.
+    private static bool BrokeLimit(MetricResult metric) => metric.Limit is { } limit && (metric.Confidence is { } interval ? interval.Low > limit : metric.Drop > limit);
 
     private static string Failures(CompressionResult result)
     {
         var failed = Failed(result);
         if (failed.Count == 0 && Avx2Text.Failed(result.Measurements.Avx2).ToList() is { Count: > 0 } there) return $"on processors without VNNI the limit for {string.Join(" and ", there)} is not met";
-        return failed.Count == 0 ? "a limit is not met" : $"the limit for {string.Join(" and ", failed)} is not met";
+        List<string> reasons = [.. Named("the limit for", failed.Where(BrokeLimit)), .. Named("the requirement on", failed.Where(m => !BrokeLimit(m)))];
+        return reasons.Count == 0 ? "a limit of size, speed or another output is not met" : string.Join(" and ", reasons) + " is not met";
+    }
+
+    private static IEnumerable<string> Named(string what, IEnumerable<MetricResult> metrics)
+    {
+        var names = string.Join(" and ", metrics.Select(m => m.Name));
+        if (names.Length > 0) yield return $"{what} {names}";
     }
 }
