@@ -25,28 +25,22 @@ internal static class InputsFile
 {
     internal const string FileName = "inputs.txt";
     private const string Header = "cob-inputs 1 ";
-    /// <summary>A folder tree deeper than this is a loop of links.</summary>
-    private const int MaxDepth = 32;
-    private static readonly System.Reflection.MethodInfo? s_resolveLink = typeof(FileSystemInfo).GetMethod("ResolveLinkTarget", [typeof(bool)]);
 
     /// <summary>
     /// Null when nothing changed that the result in <paramref name="folder"/> depends on, the request aside; else why not. New times of unchanged files are written back, so that the next check need not read them.
     /// </summary>
-    internal static string? WhyStale(string folder)
+    /// <param name="folder">The result's folder.</param>
+    /// <param name="states">Of this build: folders that several models share are listed once.</param>
+    internal static string? WhyStale(string folder, FileStates states)
     {
-        string file = Path.Combine(folder, FileName);
-        string text;
         try
         {
-            text = File.ReadAllText(file);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return "there is no result yet";
-        }
-        try
-        {
-            return WhyStale(file, text);
+            string file = Path.Combine(folder, FileName);
+            if (!File.Exists(file))
+                return "there is no result yet";
+            if (states.AreAsSeen(folder))
+                return null;
+            return WhyStale(file, File.ReadAllText(file), states);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or ArgumentException or NotSupportedException)
         {
@@ -64,148 +58,117 @@ internal static class InputsFile
         return reader.ReadLine() == Header + requestHash;
     }
 
-    private static string? WhyStale(string file, string text)
+    private static string? WhyStale(string file, string text, FileStates states)
     {
+        bool isRenewed = false;
+        if (!text.StartsWith(Header, StringComparison.Ordinal))
+            return "the list of its inputs is not one of this version";
+        if (text[text.Length - 1] != '\n')
+            return "the list of its inputs is cut off";
+        string[] lines = text.Substring(0, text.Length - 1).Split('\n');
         var folders = new List<string>();
+        var files = new List<string> { file };
         var listed = new HashSet<string>(StringComparer.Ordinal);
-        StringBuilder? renewed = null;
-        int start = 0;
-        bool first = true;
-        while (start < text.Length)
+        for (int i = 1; i < lines.Length; i++)
         {
-            int end = text.IndexOf('\n', start);
-            if (end < 0)
-                return "the list of its inputs is cut off";
-            if (first)
-            {
-                first = false;
-                if (!Starts(text, start, Header))
-                    return "the list of its inputs is not one of this version";
-            }
-            else if (Starts(text, start, "dir "))
-            {
-                folders.Add(WorkerLine.Unescape(text.Substring(start + 4, end - start - 4)));
-            }
-            else if (Starts(text, start, "name "))
-            {
-                listed.Add(WorkerLine.Unescape(text.Substring(start + 5, end - start - 5)));
-            }
-            else if (Starts(text, start, "absent "))
-            {
-                string path = WorkerLine.Unescape(text.Substring(start + 7, end - start - 7));
-                if (File.Exists(path))
-                    return $"'{LogText.Clean(path)}' is new";
-            }
+            if (After("dir ", lines[i]) is { } folder)
+                folders.Add(folder);
+            else if (After("absent ", lines[i]) is { } absent)
+                files.Add(absent);
+            else if (After("name ", lines[i]) is { } name)
+                listed.Add(name);
             else
-            {
-                string word = Starts(text, start, "out ") ? "out " : Starts(text, start, "lock ") ? "lock " : "";
-                string line = text.Substring(start + word.Length, end - start - word.Length);
-                string? reason = CheckFile(line, word, out string path, out string? newLine);
-                if (reason is not null)
-                    return reason;
-                listed.Add(path);
-                if (newLine is not null)
-                {
-                    renewed ??= new StringBuilder(text, 0, start, text.Length + 64);
-                    renewed.Append(word).Append(newLine).Append('\n');
-                    start = end + 1;
-                    continue;
-                }
-            }
-            renewed?.Append(text, start, end + 1 - start);
-            start = end + 1;
+                files.Add(FileLine.Read(lines[i]).Path);
         }
-        if (first)
-            return "the list of its inputs is empty";
+        string? seen = states.Take(folders, files);
+        for (int i = 1; i < lines.Length; i++)
+        {
+            if (After("absent ", lines[i]) is { } absent)
+            {
+                if (File.Exists(absent))
+                    return $"'{LogText.Clean(absent)}' is new";
+            }
+            else if (After("dir ", lines[i]) is null && After("name ", lines[i]) is null)
+            {
+                FileLine line = FileLine.Read(lines[i]);
+                if (line.WhyStale(out string? renewed) is { } reason)
+                    return reason;
+                listed.Add(line.Path);
+                isRenewed |= renewed is not null;
+                lines[i] = renewed ?? lines[i];
+            }
+        }
         foreach (string folder in folders)
         {
-            if (NewFileIn(new DirectoryInfo(folder), listed, 0) is { } added)
-                return $"'{LogText.Clean(added)}' is new";
-        }
-        if (renewed is not null)
-            WriteBack(file, renewed.ToString());
-        return null;
-    }
-
-    /// <summary>By hand: a no-op build pays for compiling what it calls, and the framework's comparison of ranges is not compiled ahead.</summary>
-    private static bool Starts(string text, int start, string word)
-    {
-        if (text.Length - start < word.Length)
-            return false;
-        for (int i = 0; i < word.Length; i++)
-        {
-            if (text[start + i] != word[i])
-                return false;
-        }
-        return true;
-    }
-
-    private static string? CheckFile(string line, string word, out string path, out string? newLine)
-    {
-        int hashEnd = line.IndexOf(' ');
-        int sizeEnd = line.IndexOf(' ', hashEnd + 1);
-        int timeEnd = line.IndexOf(' ', sizeEnd + 1);
-        if (hashEnd != 64 || sizeEnd < 0 || timeEnd < 0)
-            throw new FormatException("not the form of an input: " + line);
-        long size = long.Parse(line.Substring(hashEnd + 1, sizeEnd - hashEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture);
-        long time = long.Parse(line.Substring(sizeEnd + 1, timeEnd - sizeEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture);
-        int pathEnd = line.IndexOf('\t', timeEnd);
-        string found = WorkerLine.Unescape(pathEnd < 0 ? line.Substring(timeEnd + 1) : line.Substring(timeEnd + 1, pathEnd - timeEnd - 1));
-        newLine = null;
-        string hash = line.Substring(0, hashEnd);
-        path = found;
-        string HashNow() => word != "lock " ? HashFile(found) : HashEntry(found, WorkerLine.Unescape(line.Substring(pathEnd + 1)));
-        if (BehindLink(new FileInfo(path)) is not { } info)
-            return string.Equals(HashNow(), hash, StringComparison.OrdinalIgnoreCase) ? null : $"'{LogText.Clean(path)}' changed";
-        if (!info.Exists)
-            return $"'{LogText.Clean(path)}' is gone";
-        long modified = info.LastWriteTimeUtc.Ticks;
-        if (info.Length == size && modified == time)
-            return null;
-        // Other entries make a lock file longer.
-        if ((info.Length != size && word != "lock ") || !string.Equals(HashNow(), hash, StringComparison.OrdinalIgnoreCase))
-            return word == "out " ? $"its output '{LogText.Clean(path)}' was changed by someone else" : $"'{LogText.Clean(path)}' changed";
-        newLine = string.Concat(hash, " ", info.Length.ToString(CultureInfo.InvariantCulture), " ") + modified.ToString(CultureInfo.InvariantCulture) + line.Substring(timeEnd);
-        return null;
-    }
-
-    /// <summary>
-    /// The file that a link leads to: size and time of the link itself say nothing about what is read. Only newer frameworks than the one this
-    /// is compiled for can ask; null where the build runs on an older one.
-    /// </summary>
-    private static FileInfo? BehindLink(FileInfo file)
-    {
-        if (!file.Exists || (file.Attributes & FileAttributes.ReparsePoint) == 0)
-            return file;
-        try
-        {
-            return s_resolveLink?.Invoke(file, [true]) as FileInfo;
-        }
-        catch (System.Reflection.TargetInvocationException)
-        {
-            return null; // links in a circle: reading says what is wrong
-        }
-    }
-
-    private static string? NewFileIn(DirectoryInfo folder, HashSet<string> listed, int depth)
-    {
-        if (depth > MaxDepth)
-            return null;
-        foreach (FileSystemInfo entry in folder.EnumerateFileSystemInfos())
-        {
-            if (entry.Name[0] == '.' || entry.Name is "Thumbs.db" or "desktop.ini")
-                continue;
-            if ((entry.Attributes & FileAttributes.Directory) != 0)
+            foreach (string found in states.FilesIn(folder))
             {
-                if (NewFileIn((DirectoryInfo)entry, listed, depth + 1) is { } added)
-                    return added;
-            }
-            else if (!listed.Contains(entry.FullName))
-            {
-                return entry.FullName;
+                if (!listed.Contains(found))
+                    return $"'{LogText.Clean(found)}' is new";
             }
         }
+        // A list that changes is seen whole by the next check.
+        if (isRenewed)
+            WriteBack(file, string.Join("\n", lines) + "\n");
+        else
+            FileStates.Keep(Path.GetDirectoryName(file)!, seen);
         return null;
+    }
+
+    private static string? After(string word, string line) => line.StartsWith(word, StringComparison.Ordinal) ? WorkerLine.Unescape(line.Substring(word.Length)) : null;
+
+    /// <summary>A line of a file that was read or written.</summary>
+    private sealed class FileLine
+    {
+        private string _line = "", _word = "", _hash = "", _entry = "";
+        private long _size, _time;
+        /// <summary>Where the path begins.</summary>
+        private int _rest;
+
+        internal string Path { get; private set; } = "";
+
+        /// <exception cref="FormatException">It is none.</exception>
+        internal static FileLine Read(string line)
+        {
+            string word = line.StartsWith("out ", StringComparison.Ordinal) ? "out " : line.StartsWith("lock ", StringComparison.Ordinal) ? "lock " : "";
+            int hashEnd = line.IndexOf(' ', word.Length);
+            int sizeEnd = line.IndexOf(' ', hashEnd + 1);
+            int timeEnd = line.IndexOf(' ', sizeEnd + 1);
+            if (hashEnd != word.Length + 64 || sizeEnd < 0 || timeEnd < 0)
+                throw new FormatException("not the form of an input: " + line);
+            int pathEnd = line.IndexOf('\t', timeEnd);
+            return new FileLine
+            {
+                _line = line,
+                _word = word,
+                _hash = line.Substring(word.Length, 64),
+                _size = long.Parse(line.Substring(hashEnd + 1, sizeEnd - hashEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture),
+                _time = long.Parse(line.Substring(sizeEnd + 1, timeEnd - sizeEnd - 1), NumberStyles.None, CultureInfo.InvariantCulture),
+                _rest = timeEnd,
+                _entry = pathEnd < 0 ? "" : WorkerLine.Unescape(line.Substring(pathEnd + 1)),
+                Path = WorkerLine.Unescape(pathEnd < 0 ? line.Substring(timeEnd + 1) : line.Substring(timeEnd + 1, pathEnd - timeEnd - 1)),
+            };
+        }
+
+        /// <summary>Why the file is not what it was, or null.</summary>
+        /// <param name="renewed">The line with the file's size and time of now, where its content is the same but they are not.</param>
+        internal string? WhyStale(out string? renewed)
+        {
+            renewed = null;
+            if (FileStates.BehindLink(new FileInfo(Path)) is not { } info)
+                return HasSameContent() ? null : $"'{LogText.Clean(Path)}' changed";
+            if (!info.Exists)
+                return $"'{LogText.Clean(Path)}' is gone";
+            long modified = info.LastWriteTimeUtc.Ticks;
+            if (info.Length == _size && modified == _time)
+                return null;
+            // Other entries make a lock file longer.
+            if ((info.Length != _size && _word != "lock ") || !HasSameContent())
+                return _word == "out " ? $"its output '{LogText.Clean(Path)}' was changed by someone else" : $"'{LogText.Clean(Path)}' changed";
+            renewed = string.Concat(_word + _hash, " ", info.Length.ToString(CultureInfo.InvariantCulture), " ") + modified.ToString(CultureInfo.InvariantCulture) + _line.Substring(_rest);
+            return null;
+        }
+
+        private bool HasSameContent() => string.Equals(_word == "lock " ? HashEntry(Path, _entry) : HashFile(Path), _hash, StringComparison.OrdinalIgnoreCase);
     }
 
     /// <summary>Best effort: without it the next build is right too, only slower.</summary>

@@ -86,13 +86,14 @@ internal static class Placement
     /// </summary>
     /// <param name="folder">The folder of <see cref="Find"/>; null: there is none.</param>
     /// <param name="request">The text of the request, encoded.</param>
-    internal static string? WhyStale(string? folder, byte[] request)
+    /// <param name="states">Of this build.</param>
+    internal static string? WhyStale(string? folder, byte[] request, FileStates states)
     {
         if (folder is null)
             return "its options or the package's version changed, or it was never compressed";
         if (!IsAnswered(folder, request))
             return "there is no result yet, or the last run did not succeed";
-        return InputsFile.WhyStale(folder);
+        return InputsFile.WhyStale(folder, states);
     }
 
     /// <summary>The result in <paramref name="folder"/> is about to change: it answers nothing until the run ends well.</summary>

@@ -105,6 +105,7 @@ public sealed class ResolveCompressModels : Task
     public bool Invalid { get; set; }
 
     private string[] _frameworks = [];
+    private readonly FileStates _states = new();
     private readonly List<ITaskItem> _requests = [];
     private readonly List<ITaskItem> _stale = [];
     private readonly List<ITaskItem> _embedded = [];
@@ -223,7 +224,7 @@ public sealed class ResolveCompressModels : Task
             return;
         }
         string? folder = Placement.Find(OutputRoot, model.Name, bytes, _frameworks);
-        string? why = !CheckFreshness ? null : ForceEvaluate && !NoBuild ? "CompressOnBuildForceEvaluate is set" : Placement.WhyStale(folder, bytes);
+        string? why = !CheckFreshness ? null : ForceEvaluate && !NoBuild ? "CompressOnBuildForceEvaluate is set" : Placement.WhyStale(folder, bytes, _states);
         if (folder is null && why is not null && !NoBuild)
         {
             if (_frameworks.Length > 1 && Wanted is null)

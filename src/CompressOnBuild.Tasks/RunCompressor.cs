@@ -50,7 +50,7 @@ public sealed class RunCompressor : WorkerTask
         {
             byte[] request = File.ReadAllBytes(RequestFile);
             // Another build may have answered since this one saw that it must: while this one waited, or before it asked for the folder.
-            if (!ForceEvaluate && Placement.WhyStale(folder, request) is null)
+            if (!ForceEvaluate && Placement.WhyStale(folder, request, new FileStates()) is null)
                 return true;
             // The result of this request stays the answer until a better one is complete; that of another request is none.
             if (!Placement.IsAnswered(folder, request))
@@ -61,6 +61,7 @@ public sealed class RunCompressor : WorkerTask
             if (!InputsFile.IsFor(folder, InputsFile.Hash(request)))
                 return Fail(TaskCodes.Bug, "The worker ended without an error, but left no complete result. This is a bug in CompressOnBuild; please report it.");
             Placement.MarkAnswered(folder, request);
+            InputsFile.WhyStale(folder, new FileStates()); // leaves what the next build compares with
             return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -17,15 +17,15 @@ public sealed class InputsFileTests : IDisposable
     private string? Check(string content)
     {
         _folder.Write("out/inputs.txt", $"cob-inputs 1 {s_hash}\n" + content);
-        return InputsFile.WhyStale(_folder["out"]);
+        return InputsFile.WhyStale(_folder["out"], new FileStates());
     }
 
     [TestMethod]
     public void NoListAndAListOfAnotherVersionAreStale()
     {
-        Assert.AreEqual("there is no result yet", InputsFile.WhyStale(_folder["nowhere"]));
+        Assert.AreEqual("there is no result yet", InputsFile.WhyStale(_folder["nowhere"], new FileStates()));
         _folder.Write("out/inputs.txt", "cob-inputs 2\n");
-        Assert.IsNotNull(InputsFile.WhyStale(_folder["out"]));
+        Assert.IsNotNull(InputsFile.WhyStale(_folder["out"], new FileStates()));
         Assert.IsNull(Check(""));
         Assert.IsTrue(InputsFile.IsFor(_folder["out"], s_hash));
         Assert.IsFalse(InputsFile.IsFor(_folder["out"], new string('b', 64)));
@@ -123,6 +123,42 @@ public sealed class InputsFileTests : IDisposable
     }
 
     [TestMethod]
+    public void WhatTheLastCheckSawIsComparedAsOneText()
+    {
+        var model = _folder.Write("m.onnx", "a model");
+        var picture = _folder.Write("data/x/a.png", "a");
+        var list = Line(model) + Line(picture) + $"dir {_folder["data"]}\nabsent {_folder["pre.json"]}\n";
+        var states = () => new FileStates().AreAsSeen(_folder["out"]);
+        Assert.IsFalse(states());
+        Assert.IsNull(Check(list));
+        Assert.IsTrue(states());
+        _folder.Write("data/x/.hidden", "");
+        Assert.IsTrue(states(), "what no reader looks at does not count");
+        Changes("a new file", () => _folder.Write("data/b.png", ""), () => File.Delete(_folder["data/b.png"]));
+        Changes("a new folder", () => Directory.CreateDirectory(_folder["data/y"]), () => Directory.Delete(_folder["data/y"]));
+        Changes("a file that was looked for", () => _folder.Write("pre.json", ""), () => File.Delete(_folder["pre.json"]));
+        var time = File.GetLastWriteTimeUtc(picture);
+        Changes("a time", () => File.SetLastWriteTimeUtc(picture, time.AddSeconds(1)), () => File.SetLastWriteTimeUtc(picture, time));
+        var inputs = File.GetLastWriteTimeUtc(_folder["out/inputs.txt"]);
+        Changes("a new list", () => File.SetLastWriteTimeUtc(_folder["out/inputs.txt"], inputs.AddSeconds(1)), () => File.SetLastWriteTimeUtc(_folder["out/inputs.txt"], inputs));
+        File.WriteAllText(_folder["out/seen.txt"], "cob-seen 1\nfile");
+        Assert.IsFalse(states(), "cut off");
+        Assert.IsNull(InputsFile.WhyStale(_folder["out"], new FileStates()));
+        Assert.IsTrue(states(), "written anew");
+        File.Delete(model);
+        Assert.IsFalse(states());
+        Assert.AreEqual($"'{model}' is gone", InputsFile.WhyStale(_folder["out"], new FileStates()));
+
+        void Changes(string what, Action make, Action undo)
+        {
+            make();
+            Assert.IsFalse(states(), what);
+            undo();
+            Assert.IsTrue(states(), what + ", undone");
+        }
+    }
+
+    [TestMethod]
     public void ThousandFilesAreCheap()
     {
         var list = "";
@@ -131,7 +167,7 @@ public sealed class InputsFileTests : IDisposable
         Assert.IsNull(Check(list));
         // Compared with what cannot be left out, asking the system for each file: reading one of them would cost several times that.
         var files = Directory.GetFiles(_folder["data"]);
-        var check = Best(() => Assert.IsNull(InputsFile.WhyStale(_folder["out"])));
+        var check = Best(() => Assert.IsNull(InputsFile.WhyStale(_folder["out"], new FileStates())));
         var ask = Best(() => { foreach (string file in files) Assert.IsTrue(new FileInfo(file).LastWriteTimeUtc.Ticks > 0 && new FileInfo(file).Length == 1); });
         Assert.IsLessThan(4.0, check / ask, $"{check.TotalMilliseconds:0.0} ms instead of {ask.TotalMilliseconds:0.0} ms");
 
