@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
@@ -15,8 +16,23 @@ internal sealed record Split(IDataset Dataset, IReadOnlyList<int> Indices, strin
     /// <summary>How the runs of a sequence hang together; null where each sample is one run.</summary>
     public Recurrence? Recurrence => Dataset.Recurrence;
 
+    private static long ticksReading;
+
+    /// <summary>Time that threads of this process spent reading samples of any split, all together.</summary>
+    public static TimeSpan TimeReading => Stopwatch.GetElapsedTime(0, Interlocked.Read(ref ticksReading));
+
     /// <summary>The runs of sample number <paramref name="i"/> of the split, each read when it is asked for.</summary>
-    public IEnumerable<Sample> Runs(int i) => Dataset.Runs(Indices[i]);
+    public IEnumerable<Sample> Runs(int i)
+    {
+        var start = Stopwatch.GetTimestamp();
+        using var runs = Dataset.Runs(Indices[i]).GetEnumerator();
+        while (runs.MoveNext())
+        {
+            Interlocked.Add(ref ticksReading, Stopwatch.GetTimestamp() - start);
+            yield return runs.Current;
+            start = Stopwatch.GetTimestamp();
+        }
+    }
 }
 
 /// <summary>

@@ -2,32 +2,55 @@ using System.Numerics;
 
 namespace CompressOnBuild.Kernels;
 
-/// <summary>Rows of bytes added up with whole weights: the same integers with and without vectors.</summary>
+/// <summary>Rows of bytes mixed with whole weights in fixed point: the same bytes with and without vectors.</summary>
 internal static class WeightedRows
 {
-    /// <summary>Adds <paramref name="weight"/> times each byte to the sum at its place.</summary>
-    public static void Add(ReadOnlySpan<byte> row, int weight, Span<int> sums)
+    /// <summary>
+    /// Each byte of <paramref name="to"/> becomes the sum of <paramref name="weights"/>[k] times the byte at its place in row k, rounded to
+    /// <paramref name="shift"/> fractional bits (half up) and clipped to 8 bits.
+    /// </summary>
+    /// <param name="rows">One row after the other, each as long as <paramref name="to"/>.</param>
+    /// <param name="weights">One for each row; no sum may exceed 32 bits.</param>
+    /// <param name="shift">Fractional bits, at least 1.</param>
+    /// <param name="to">The mixed row.</param>
+    public static void Mix(ReadOnlySpan<byte> rows, ReadOnlySpan<int> weights, int shift, Span<byte> to)
     {
-        var at = 0;
-        for (; Vector.IsHardwareAccelerated && at <= row.Length - Vector<byte>.Count; at += Vector<byte>.Count)
+        var width = Vector<byte>.Count;
+        if (!Vector.IsHardwareAccelerated || to.Length < width)
         {
-            Vector.Widen(new Vector<byte>(row[at..]), out var low, out var high);
-            Add(low, weight, sums[at..]);
-            Add(high, weight, sums[(at + Vector<ushort>.Count)..]);
+            Scalar(rows, weights, shift, to);
+            return;
         }
-        Scalar(row[at..], weight, sums[at..]);
+        for (var at = 0; ; at += width)
+        {
+            at = Math.Min(at, to.Length - width); // the last block overlaps the one before
+            Vector<int> a = new(1 << (shift - 1)), b = a, c = a, d = a;
+            var from = at;
+            foreach (var weight in weights)
+            {
+                Vector.Widen(new Vector<byte>(rows[from..]), out var low, out var high);
+                Vector.Widen(low, out var first, out var second);
+                Vector.Widen(high, out var third, out var fourth);
+                a += Vector.AsVectorInt32(first) * weight;
+                b += Vector.AsVectorInt32(second) * weight;
+                c += Vector.AsVectorInt32(third) * weight;
+                d += Vector.AsVectorInt32(fourth) * weight;
+                from += to.Length;
+            }
+            Vector.Narrow(Vector.Narrow(Clip(a), Clip(b)), Vector.Narrow(Clip(c), Clip(d))).CopyTo(to[at..]);
+            if (at == to.Length - width) return;
+        }
+
+        Vector<uint> Clip(Vector<int> sum) => Vector.AsVectorUInt32(Vector.Min(Vector.Max(sum >> shift, Vector<int>.Zero), new Vector<int>(255)));
     }
 
-    internal static void Scalar(ReadOnlySpan<byte> row, int weight, Span<int> sums)
+    internal static void Scalar(ReadOnlySpan<byte> rows, ReadOnlySpan<int> weights, int shift, Span<byte> to)
     {
-        for (var i = 0; i < row.Length; i++) sums[i] += row[i] * weight;
-    }
-
-    private static void Add(Vector<ushort> values, int weight, Span<int> sums)
-    {
-        Vector.Widen(values, out var low, out var high);
-        (new Vector<int>(sums) + Vector.AsVectorInt32(low) * weight).CopyTo(sums);
-        sums = sums[Vector<int>.Count..];
-        (new Vector<int>(sums) + Vector.AsVectorInt32(high) * weight).CopyTo(sums);
+        for (var i = 0; i < to.Length; i++)
+        {
+            var sum = 1 << (shift - 1);
+            for (var k = 0; k < weights.Length; k++) sum += rows[k * to.Length + i] * weights[k];
+            to[i] = (byte)Math.Clamp(sum >> shift, 0, 255);
+        }
     }
 }

@@ -32,6 +32,7 @@ internal sealed class Session : IDisposable
     private readonly InferenceSession session;
     private readonly SessionSettings settings;
     private readonly string[] outputNames;
+    private static long ticksInAll;
     private long ticksInRuntime;
 
     static Session()
@@ -86,6 +87,8 @@ internal sealed class Session : IDisposable
 
     /// <summary>Time that threads spent in the runtime's runs, all together.</summary>
     public TimeSpan TimeInRuntime => Stopwatch.GetElapsedTime(0, Interlocked.Read(ref ticksInRuntime));
+    /// <summary>The same of all sessions of this process.</summary>
+    public static TimeSpan TimeInAll => Stopwatch.GetElapsedTime(0, Interlocked.Read(ref ticksInAll));
     public IReadOnlyList<Port> Inputs { get; }
     public IReadOnlyList<Port> Outputs { get; }
 
@@ -172,7 +175,9 @@ internal sealed class Session : IDisposable
             }
             finally
             {
-                Interlocked.Add(ref owner.ticksInRuntime, Stopwatch.GetTimestamp() - start);
+                var ticks = Stopwatch.GetTimestamp() - start;
+                Interlocked.Add(ref owner.ticksInRuntime, ticks);
+                Interlocked.Add(ref ticksInAll, ticks);
             }
         }
 

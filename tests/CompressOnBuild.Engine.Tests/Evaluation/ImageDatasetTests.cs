@@ -175,6 +175,29 @@ public sealed class ImageDatasetTests
     }
 
     [TestMethod]
+    public void ALargerPictureBeforeLeavesNothingInTheNextOne()
+    {
+        using var scratch = new ScratchFolder();
+        SKColor[] many = [.. Enumerable.Range(0, 900).Select(i => new SKColor((byte)i, (byte)(3 * i), (byte)(7 * i)))];
+        Png(scratch["a.png"], 30, 30, many);
+        Png(scratch["b.png"], 12, 10, many[..120]);
+        Png(scratch["c.png"], 4, 4, many[..16]);
+        scratch.Write("preprocessor_config.json", """{ "do_resize": true, "size": { "height": 8, "width": 9 }, "do_center_crop": true, "crop_size": { "height": 6, "width": 10 }, "do_rescale": false }""");
+        using var data = Dataset.Open(scratch.Path, AnyPicture);
+        float[][] Read(params int[] order) => [.. order.Select(i => data.Read(i).Inputs["x"].ToFloats())];
+        var forward = Read(0, 1, 2);
+        var fresh = new float[3][];
+        foreach (var i in new[] { 2, 1, 0 })
+        {
+            // Another thread has buffers of its own.
+            var thread = new Thread(() => fresh[i] = data.Read(i).Inputs["x"].ToFloats());
+            thread.Start();
+            thread.Join();
+        }
+        for (var i = 0; i < 3; i++) CollectionAssert.AreEqual(fresh[i], forward[i], $"{i}");
+    }
+
+    [TestMethod]
     public void RefusesAPictureOfAnotherSizeThanTheInput()
     {
         using var scratch = new ScratchFolder();

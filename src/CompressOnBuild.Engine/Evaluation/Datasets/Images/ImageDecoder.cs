@@ -1,4 +1,5 @@
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Kernels;
 using SkiaSharp;
 
 namespace CompressOnBuild.Evaluation.Datasets.Images;
@@ -18,8 +19,10 @@ internal static class ImageDecoder
 
     public static bool IsImage(string file) => Extensions.Contains(Path.GetExtension(file));
 
+    /// <param name="file">The picture.</param>
+    /// <param name="buffers">Where the pixels are put; null: they are the caller's own.</param>
     /// <exception cref="CompressionException">No picture, damaged, or too large.</exception>
-    public static Picture Decode(string file)
+    public static Picture Decode(string file, PixelBuffers? buffers = null)
     {
         var length = new FileInfo(file).Length;
         if (length > LargestFile) throw new CompressionException(Codes.DataTooLarge, $"the picture has {length} bytes; at most {LargestFile} are valid. Store it smaller.", file);
@@ -35,10 +38,8 @@ internal static class ImageDecoder
             throw new CompressionException(Codes.DataTooLarge, $"there is no memory for a picture of {info.Width} x {info.Height} pixels. Store it smaller.", file);
         var result = codec.GetPixels(bitmap.Info, bitmap.GetPixels());
         if (result != SKCodecResult.Success) throw Unreadable($"cannot be decoded ({result})");
-        var rgb = new byte[info.Width * info.Height * 3];
-        var rgba = bitmap.GetPixelSpan();
-        for (int from = 0, to = 0; to < rgb.Length; from += 4, to += 3)
-            (rgb[to], rgb[to + 1], rgb[to + 2]) = (rgba[from], rgba[from + 1], rgba[from + 2]);
+        var rgb = PixelBuffers.Take(buffers, PixelBuffers.Form.Decoded, info.Width * info.Height * 3);
+        PixelBytes.DropFourth(bitmap.GetPixelSpan(), rgb.AsSpan(0, info.Width * info.Height * 3));
         return Upright(new Picture(info.Width, info.Height, 3, rgb), codec.EncodedOrigin is SKEncodedOrigin.TopLeft ? ExifOrientation.Of(bytes) : codec.EncodedOrigin);
 
         CompressionException Unreadable(string what) => new(Codes.ImageUnreadable,
@@ -60,7 +61,7 @@ internal static class ImageDecoder
         if (origin is SKEncodedOrigin.TopLeft or SKEncodedOrigin.Default) return p;
         var swapped = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
         var (width, height) = swapped ? (p.Height, p.Width) : (p.Width, p.Height);
-        var result = new byte[p.Pixels.Length];
+        var result = new byte[width * height * 3];
         for (var y = 0; y < height; y++)
             for (var x = 0; x < width; x++)
             {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
 
@@ -10,7 +12,8 @@ internal static class ImagePipeline
     /// <summary>The input [1, channels, height, width] (or [1, height, width, channels]) of <paramref name="file"/> in <paramref name="input"/>'s type.</summary>
     public static Tensor Run(string file, Preprocessing steps, ModelValue input)
     {
-        var picture = ImageDecoder.Decode(file);
+        var buffers = PixelBuffers.OfThread;
+        var picture = ImageDecoder.Decode(file, buffers);
         if (steps.Channels == ChannelOrder.L) picture = ImageDecoder.Grey(picture);
         if (steps.Resize is { } size)
         {
@@ -18,7 +21,7 @@ internal static class ImagePipeline
             if (Math.Min(width, height) < 1 || Math.Max(width, height) > 65536 || (long)width * height > ImageDecoder.LargestPicture)
                 throw new CompressionException(Codes.DataTooLarge, $"the picture of {picture.Width} x {picture.Height} pixels would be resized to {width} x {height}; 1 to {ImageDecoder.LargestPicture} pixels are valid. Crop it.", file);
             // Of what is cropped away nothing need be computed.
-            picture = steps.Crop is { } part && PillowResize.ResizePart(picture, width, height, steps.Resample, Offset(width, part.Width), Offset(height, part.Height), part.Width, part.Height) is { } middle
+            picture = steps.Crop is { } part && PillowResize.ResizePart(picture, width, height, steps.Resample, Offset(width, part.Width), Offset(height, part.Height), part.Width, part.Height, buffers) is { } middle
                 ? middle : PillowResize.Resize(picture, width, height, steps.Resample);
         }
         if (steps.Crop is { } crop && (picture.Width, picture.Height) != (crop.Width, crop.Height)) picture = CenterCrop(picture, crop.Height, crop.Width);
@@ -27,16 +30,25 @@ internal static class ImagePipeline
         if ((long)paddedWidth * paddedHeight > ImageDecoder.LargestPicture)
             throw new CompressionException(Codes.DataTooLarge, $"the picture would be padded to {paddedWidth} x {paddedHeight}; at most {ImageDecoder.LargestPicture} pixels are valid. Correct the padding.", file);
         long[] shape = steps.ChannelsLast ? [1, paddedHeight, paddedWidth, picture.Channels] : [1, picture.Channels, paddedHeight, paddedWidth];
-        var values = Values(picture, steps, paddedWidth, paddedHeight);
         var tensor = input.ElementType switch
         {
-            ElementType.Float => Tensor.Create(values, shape),
-            ElementType.Float16 => Tensor.Create(Array.ConvertAll(values, v => (Half)v), shape),
-            ElementType.UInt8 when steps.RescaleFactor is null && steps.Mean is null => Tensor.Create(Array.ConvertAll(values, v => (byte)v), shape),
+            ElementType.Float => Values(v => v),
+            ElementType.Float16 => Values(v => (Half)v),
+            ElementType.UInt8 when steps.RescaleFactor is null && steps.Mean is null => Values(v => (byte)v),
             _ => throw new CompressionException(Codes.InputMismatch, $"pictures become Float, Float16, or UInt8 (without do_rescale and do_normalize), but the model's input '{input.Name}' is {input}. Store the finished arrays as .npz instead.", file),
         };
         InputCheck.Check(input, tensor, "the picture after preprocessing", file);
         return tensor;
+
+        Tensor Values<T>(Func<float, T> convert) where T : unmanaged
+        {
+            var bytes = GC.AllocateUninitializedArray<byte>(checked(paddedHeight * paddedWidth * picture.Channels * Unsafe.SizeOf<T>()));
+            var values = MemoryMarshal.Cast<byte, T>(bytes.AsSpan());
+            if (paddedWidth > picture.Width || paddedHeight > picture.Height) values.Fill(convert(steps.PadValue));
+            var tables = Enumerable.Range(0, picture.Channels).Select(c => Array.ConvertAll(Table(steps, c), v => convert(v))).ToArray();
+            Fill(picture, steps, tables, paddedWidth, paddedHeight, values);
+            return new Tensor(input.ElementType, shape, bytes);
+        }
     }
 
     /// <summary>The middle, as transformers' center_crop: what is smaller than the crop is padded with 0, an odd pixel going to the top and left.</summary>
@@ -57,23 +69,29 @@ internal static class ImagePipeline
     // Source position of the result's first pixel; negative by the padding.
     private static int Offset(int from, int to) => from >= to ? (from - to) / 2 : -((to - from + 1) / 2);
 
-    private static float[] Values(Picture picture, Preprocessing steps, int paddedWidth, int paddedHeight)
+    /// <summary>Writes what the tables say of each level to its place: plane after plane, or pixel after pixel.</summary>
+    private static void Fill<T>(Picture picture, Preprocessing steps, T[][] tables, int paddedWidth, int paddedHeight, Span<T> result)
     {
         int channels = picture.Channels, width = picture.Width;
-        var result = new float[paddedHeight * paddedWidth * channels];
-        if (paddedWidth > width || paddedHeight > picture.Height) Array.Fill(result, steps.PadValue);
         for (var c = 0; c < channels; c++)
         {
-            var table = Table(steps, c);
+            ReadOnlySpan<T> table = tables[c].AsSpan(0, 256);
             var source = steps.Channels == ChannelOrder.Bgr ? 2 - c : c;
             for (var y = 0; y < picture.Height; y++)
-                for (var x = 0; x < width; x++)
+            {
+                var from = picture.Pixels.AsSpan(y * width * channels, width * channels);
+                if (steps.ChannelsLast)
                 {
-                    var to = steps.ChannelsLast ? (y * paddedWidth + x) * channels + c : (c * paddedHeight + y) * paddedWidth + x;
-                    result[to] = table[picture.Pixels[(y * width + x) * channels + source]];
+                    var to = result.Slice(y * paddedWidth * channels, width * channels);
+                    for (var i = 0; i < to.Length; i += channels) to[i + c] = table[from[i + source]];
                 }
+                else
+                {
+                    var to = result.Slice((c * paddedHeight + y) * paddedWidth, width);
+                    for (int x = 0, i = source; x < to.Length; x++, i += channels) to[x] = table[from[i]];
+                }
+            }
         }
-        return result;
     }
 
     /// <summary>What each of the 256 levels becomes in channel <paramref name="c"/>.</summary>

@@ -5,7 +5,7 @@ namespace CompressOnBuild.Evaluation.Datasets.Images;
 /// <summary>Resampling filters with Pillow's numbers.</summary>
 internal enum Resample { Nearest = 0, Lanczos = 1, Bilinear = 2, Bicubic = 3, Box = 4, Hamming = 5 }
 
-/// <summary>An 8-bit picture, rows of interleaved channels.</summary>
+/// <summary>An 8-bit picture, rows of interleaved channels. <paramref name="Pixels"/> may be longer than the picture.</summary>
 internal sealed record Picture(int Width, int Height, int Channels, byte[] Pixels);
 
 /// <summary>
@@ -23,110 +23,91 @@ internal static class PillowResize
     {
         if (picture.Width == width && picture.Height == height) return picture;
         if (resample == Resample.Nearest) return Nearest(picture, width, height);
-        if (picture.Width != width) picture = Horizontal(picture, Taps(picture.Width, width, resample), 0, picture.Height);
-        if (picture.Height != height) picture = Vertical(picture, Taps(picture.Height, height, resample), 0);
+        if (picture.Width != width) picture = Horizontal(picture, Taps.Of(picture.Width, width, resample, 0, width), 0, picture.Height);
+        if (picture.Height != height) picture = Vertical(picture, Taps.Of(picture.Height, height, resample, 0, height), 0);
         return picture;
     }
 
     /// <summary>
     /// What <see cref="Resize"/> gives in a part of the picture, computed alone; null where that is no shorter way (a pass is skipped, or there is no filter).
     /// </summary>
-    public static Picture? ResizePart(Picture picture, int width, int height, Resample resample, int left, int top, int partWidth, int partHeight)
+    public static Picture? ResizePart(Picture picture, int width, int height, Resample resample, int left, int top, int partWidth, int partHeight, PixelBuffers? buffers = null)
     {
         if (resample == Resample.Nearest || picture.Width == width || picture.Height == height || left < 0 || top < 0 || left + partWidth > width || top + partHeight > height) return null;
-        var rows = Taps(picture.Height, height, resample).AsSpan(top, partHeight);
-        var first = rows[0].First;
-        var narrow = Horizontal(picture, Taps(picture.Width, width, resample).AsSpan(left, partWidth), first, rows[^1].First + rows[^1].Weights.Length - first);
-        return Vertical(narrow, rows, first);
+        var rows = Taps.Of(picture.Height, height, resample, top, partHeight);
+        var first = rows.Firsts[0];
+        var narrow = Horizontal(picture, Taps.Of(picture.Width, width, resample, left, partWidth), first, rows.Firsts[^1] + rows.Counts[^1] - first, buffers);
+        return Vertical(narrow, rows, first, buffers);
     }
 
     /// <summary>Rows <paramref name="firstRow"/> to firstRow + <paramref name="rows"/> - 1, at the columns of <paramref name="taps"/>.</summary>
-    private static Picture Horizontal(Picture picture, ReadOnlySpan<(int First, int[] Weights)> taps, int firstRow, int rows)
+    private static Picture Horizontal(Picture picture, Taps taps, int firstRow, int rows, PixelBuffers? buffers = null)
     {
-        int channels = picture.Channels, rowBytes = picture.Width * channels;
-        var result = new byte[taps.Length * rows * channels];
+        int channels = picture.Channels, rowBytes = picture.Width * channels, width = taps.Firsts.Length;
+        var result = PixelBuffers.Take(buffers, PixelBuffers.Form.Narrow, width * rows * channels);
         for (var y = 0; y < rows; y++)
         {
             var row = picture.Pixels.AsSpan((firstRow + y) * rowBytes, rowBytes);
-            var to = result.AsSpan(y * taps.Length * channels, taps.Length * channels);
+            var to = result.AsSpan(y * width * channels, width * channels);
             if (channels == 3)
             {
-                Colours(row, taps, to);
+                WeightedPixels.Mix(row, taps.Firsts, taps.Counts, taps.Weights, taps.Stride, Precision, to);
                 continue;
             }
-            foreach (var (first, weights) in taps)
+            for (var x = 0; x < width; x++)
+            {
+                var weights = taps.Of(x);
                 for (var c = 0; c < channels; c++)
                 {
                     var sum = 1 << (Precision - 1);
-                    for (var k = 0; k < weights.Length; k++) sum += row[(first + k) * channels + c] * weights[k];
-                    to[0] = Clip(sum);
-                    to = to[1..];
+                    for (var k = 0; k < weights.Length; k++) sum += row[(taps.Firsts[x] + k) * channels + c] * weights[k];
+                    to[x * channels + c] = (byte)Math.Clamp(sum >> Precision, 0, 255);
                 }
-        }
-        return new(taps.Length, rows, channels, result);
-    }
-
-    // The same for three channels side by side.
-    private static void Colours(ReadOnlySpan<byte> row, ReadOnlySpan<(int First, int[] Weights)> taps, Span<byte> to)
-    {
-        const int Half = 1 << (Precision - 1);
-        foreach (var (first, weights) in taps)
-        {
-            int red = Half, green = Half, blue = Half;
-            var from = row.Slice(first * 3, weights.Length * 3);
-            foreach (var weight in weights)
-            {
-                red += from[0] * weight;
-                green += from[1] * weight;
-                blue += from[2] * weight;
-                from = from[3..];
             }
-            (to[0], to[1], to[2]) = (Clip(red), Clip(green), Clip(blue));
-            to = to[3..];
         }
+        return new(width, rows, channels, result);
     }
 
     /// <summary>The rows of <paramref name="taps"/>; the picture's first row is number <paramref name="firstRow"/> of theirs.</summary>
-    private static Picture Vertical(Picture picture, ReadOnlySpan<(int First, int[] Weights)> taps, int firstRow)
+    private static Picture Vertical(Picture picture, Taps taps, int firstRow, PixelBuffers? buffers = null)
     {
-        var rowBytes = picture.Width * picture.Channels;
-        var result = new byte[rowBytes * taps.Length];
-        var sums = new int[rowBytes];
-        var to = 0;
-        foreach (var (first, weights) in taps)
-        {
-            Array.Fill(sums, 1 << (Precision - 1));
-            for (var k = 0; k < weights.Length; k++) WeightedRows.Add(picture.Pixels.AsSpan((first - firstRow + k) * rowBytes, rowBytes), weights[k], sums);
-            foreach (var sum in sums) result[to++] = Clip(sum);
-        }
-        return new(picture.Width, taps.Length, picture.Channels, result);
+        int rowBytes = picture.Width * picture.Channels, height = taps.Firsts.Length;
+        var result = PixelBuffers.Take(buffers, PixelBuffers.Form.Resized, rowBytes * height);
+        for (var y = 0; y < height; y++)
+            WeightedRows.Mix(picture.Pixels.AsSpan((taps.Firsts[y] - firstRow) * rowBytes, taps.Counts[y] * rowBytes), taps.Of(y), Precision, result.AsSpan(y * rowBytes, rowBytes));
+        return new(picture.Width, height, picture.Channels, result);
     }
 
-    /// <summary>For each output position its first input position and the fixed-point weights from there on.</summary>
-    private static (int First, int[] Weights)[] Taps(int from, int to, Resample resample)
+    /// <summary>For each output position its first input position, how many there are, and their fixed-point weights from position * <paramref name="Stride"/> on.</summary>
+    private sealed record Taps(int[] Firsts, int[] Counts, int[] Weights, int Stride)
     {
-        var scale = (double)from / to;
-        var filterScale = Math.Max(scale, 1.0);
-        var support = Support(resample) * filterScale;
-        var step = 1.0 / filterScale;
-        var taps = new (int, int[])[to];
-        for (var x = 0; x < to; x++)
+        public ReadOnlySpan<int> Of(int position) => Weights.AsSpan(position * Stride, Counts[position]);
+
+        /// <summary>Those of <paramref name="count"/> positions from <paramref name="start"/> on, when <paramref name="from"/> pixels become <paramref name="to"/>.</summary>
+        public static Taps Of(int from, int to, Resample resample, int start, int count)
         {
-            var center = (x + 0.5) * scale;
-            var first = Math.Max((int)(center - support + 0.5), 0);
-            var last = Math.Min((int)(center + support + 0.5), from);
-            var weights = new double[last - first];
-            var total = 0.0;
-            for (var k = 0; k < weights.Length; k++) total += weights[k] = Filter(resample, (k + first - center + 0.5) * step);
-            var rounded = new int[weights.Length];
-            for (var k = 0; k < weights.Length; k++)
+            var scale = (double)from / to;
+            var filterScale = Math.Max(scale, 1.0);
+            var support = Support(resample) * filterScale;
+            var step = 1.0 / filterScale;
+            var stride = (int)Math.Ceiling(support) * 2 + 1;
+            var taps = new Taps(new int[count], new int[count], new int[count * stride], stride);
+            var weights = new double[stride];
+            for (var i = 0; i < count; i++)
             {
-                var weight = total != 0.0 ? weights[k] / total : weights[k];
-                rounded[k] = (int)((weight < 0 ? -0.5 : 0.5) + weight * (1 << Precision));
+                var center = (start + i + 0.5) * scale;
+                var first = taps.Firsts[i] = Math.Max((int)(center - support + 0.5), 0);
+                var length = taps.Counts[i] = Math.Min((int)(center + support + 0.5), from) - first;
+                var total = 0.0;
+                for (var k = 0; k < length; k++) total += weights[k] = Filter(resample, (k + first - center + 0.5) * step);
+                for (var k = 0; k < length; k++)
+                {
+                    var weight = total != 0.0 ? weights[k] / total : weights[k];
+                    taps.Weights[i * stride + k] = (int)((weight < 0 ? -0.5 : 0.5) + weight * (1 << Precision));
+                }
             }
-            taps[x] = (first, rounded);
+            return taps;
         }
-        return taps;
     }
 
     private static double Support(Resample resample) => resample switch { Resample.Box => 0.5, Resample.Bilinear or Resample.Hamming => 1, Resample.Bicubic => 2, _ => 3 };
@@ -149,8 +130,6 @@ internal static class PillowResize
     }
 
     private static double Sinc(double x) => x == 0 ? 1 : Math.Sin(x * Math.PI) / (x * Math.PI);
-
-    private static byte Clip(int sum) => (byte)Math.Clamp(sum >> Precision, 0, 255);
 
     // Pillow adds up the steps instead of multiplying, and that decides ties.
     private static Picture Nearest(Picture picture, int width, int height)
