@@ -61,8 +61,8 @@ public sealed class Compressor
         using var data = run.OpenData(session);
         var locked = modelLock?.Follow(Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limit : null));
         var prepared = Prepare(session, data, recipe);
-        // Ranges and biases are in the lock file; how narrow weights are rounded follows from what they are multiplied with.
-        var statistics = locked is null || locked.Plan.Weights.Any(w => w.Encoding == EncodingTable.PackedMul.Id) ? Calibrate(prepared, data, recipe) : null;
+        // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
+        var statistics = locked is null || recipe.ErrorFeedback ? Calibrate(prepared, data, recipe) : null;
 
         var planner = new Planner(prepared, recipe, statistics, request.Target);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams);
@@ -176,9 +176,7 @@ public sealed class Compressor
             using var candidate = new Session(bytes, run.Settings("compressed"));
             var compared = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel);
             var primary = compared.Metrics[0];
-            // An interval shrinks with the root of the samples.
-            var reach = primary.Confidence is { } interval ? (interval.High - interval.Low) / 2 * Math.Sqrt((double)reference.Count / data.Splits.Gate.Count) : 0;
-            return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), reach);
+            return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count));
         }
 
         Tensor[][] Outputs(Plan plan)

@@ -13,6 +13,8 @@ internal static class Calibrator
 {
     /// <summary>Rows of a Gram matrix, over all samples: some times as many as most weights are wide.</summary>
     private const int GramRows = 4096;
+    /// <summary>All Gram matrices together; weights beyond are rounded without.</summary>
+    private const long MostGramBytes = 1L << 30;
 
     /// <summary>Observes <paramref name="request"/>'s values; <paramref name="model"/> is not changed.</summary>
     /// <param name="model">The model to run, with float activations.</param>
@@ -25,9 +27,9 @@ internal static class Calibrator
     {
         var observers = new Dictionary<string, ValueObserver>(StringComparer.Ordinal);
         var known = request.SampleCount > 0 ? request.SampleCount : samples.TryGetNonEnumeratedCount(out var listed) ? listed : 0;
-        var grams = request.Grams.ToDictionary(g => g, g => new GramObserver(g, GramRows / Math.Max(1, known)));
+        var grams = GramObservers(request.Grams, GramRows / Math.Max(1, known));
         foreach (var name in request.Values)
-            observers.TryAdd(name, new ValueObserver(name, request.ChannelMeans.TryGetValue(name, out var axis) ? axis : null, [.. request.Grams.Where(g => g.Value == name).Select(g => grams[g])]));
+            observers.TryAdd(name, new ValueObserver(name, request.ChannelMeans.TryGetValue(name, out var axis) ? axis : null, [.. request.Grams.Where(g => g.Value == name && grams.ContainsKey(g)).Select(g => grams[g]).Distinct()]));
 
         // What is known without running is read from where it is; the rest becomes outputs.
         var values = MainGraphValues(model.Graph);
@@ -66,9 +68,29 @@ internal static class Calibrator
         foreach (var (name, observer) in observers)
             if (observer.Finish() is { } statistics) result.Add(name, statistics);
         var gathered = new Dictionary<string, IReadOnlyList<double[]>>(StringComparer.Ordinal);
-        foreach (var (asked, observer) in grams)
-            if (observer.Finish() is { } matrices) gathered.Add(asked.Site, matrices);
+        foreach (var observer in grams.GroupBy(g => g.Value, g => g.Key.Site))
+            if (observer.Key.Finish() is { } matrices)
+                foreach (var site in observer) gathered.Add(site, matrices);
         return new Statistics(count, result, gathered);
+    }
+
+    /// <summary>One observer for all weights that meet the same rows, in the order of the weights until the bound of memory is reached.</summary>
+    private static Dictionary<GramRequest, GramObserver> GramObservers(IReadOnlyList<GramRequest> requests, int rowsPerSample)
+    {
+        var shared = new Dictionary<string, GramObserver>(StringComparer.Ordinal);
+        var result = new Dictionary<GramRequest, GramObserver>();
+        var left = MostGramBytes;
+        foreach (var request in requests)
+        {
+            if (!shared.TryGetValue(request.Rows, out var observer))
+            {
+                if (request.Bytes > left) continue;
+                left -= request.Bytes;
+                shared.Add(request.Rows, observer = new GramObserver(request, rowsPerSample));
+            }
+            result.Add(request, observer);
+        }
+        return result;
     }
 
     /// <summary>

@@ -8,10 +8,15 @@ namespace CompressOnBuild.Calibration;
 /// </summary>
 internal sealed class GramObserver
 {
+    private const int Block = 16;
+
     private readonly GramRequest request;
     private readonly int rowsPerSample;
     private readonly double[][] grams;
-    private readonly double[] row;
+    /// <summary>Rows that wait, [<see cref="Block"/>, K]: a large matrix is walked through once for all of them, not once for each.</summary>
+    private readonly double[] rows;
+    private readonly int[] groupOfRow = new int[Block];
+    private int waiting;
     private int samples;
     private bool unusable;
 
@@ -21,7 +26,7 @@ internal sealed class GramObserver
     {
         (this.request, this.rowsPerSample) = (request, Math.Max(1, rowsPerSample));
         grams = [.. Enumerable.Range(0, request.Patches?.Groups ?? 1).Select(_ => new double[request.Width * request.Width])];
-        row = new double[request.Width];
+        rows = new double[Block * request.Width];
     }
 
     /// <summary>Reads one sample of the value. A shape that does not fit, or an element that is no number, spoils the whole.</summary>
@@ -36,6 +41,7 @@ internal sealed class GramObserver
     /// <summary>The matrices, [K, K] row-major and symmetric; null when nothing could be gathered.</summary>
     public IReadOnlyList<double[]>? Finish()
     {
+        Flush();
         var k = request.Width;
         foreach (var gram in grams)
         {
@@ -53,8 +59,8 @@ internal sealed class GramObserver
         if (shape.Length == 0 || shape[^1] != request.Width) { unusable = true; return; }
         foreach (var position in Positions(values.Length / request.Width, sample))
         {
+            var row = Next(0);
             for (var i = 0; i < row.Length; i++) row[i] = values[position * request.Width + i];
-            Add(grams[0]);
         }
     }
 
@@ -81,6 +87,7 @@ internal sealed class GramObserver
             for (var g = 0; g < patches.Groups; g++)
             {
                 var at = 0;
+                var row = Next(g);
                 for (var c = 0; c < channels; c++)
                 {
                     var plane = values.Slice(((image * patches.Groups + g) * channels + c) * height * width, height * width);
@@ -91,7 +98,6 @@ internal sealed class GramObserver
                             row[at++] = (uint)py < (uint)height && (uint)px < (uint)width ? plane[py * width + px] : 0;
                         }
                 }
-                Add(grams[g]);
             }
         }
     }
@@ -116,10 +122,25 @@ internal sealed class GramObserver
         for (var i = 0; i < taken; i++) yield return (int)((start + (long)i * count / taken) % count);
     }
 
-    private void Add(double[] gram)
+    private Span<double> Next(int group)
     {
-        var k = row.Length;
+        if (waiting == Block) Flush();
+        groupOfRow[waiting] = group;
+        return rows.AsSpan(waiting++ * request.Width, request.Width);
+    }
+
+    // Every element still grows row by row: in the order in which the rows came.
+    private void Flush()
+    {
+        var k = request.Width;
         for (var i = 0; i < k; i++)
-            if (row[i] != 0) TensorPrimitives.MultiplyAdd(row.AsSpan(i), row[i], gram.AsSpan(i * k + i, k - i), gram.AsSpan(i * k + i, k - i));
+            for (var r = 0; r < waiting; r++)
+            {
+                var factor = rows[r * k + i];
+                if (factor == 0) continue;
+                var sums = grams[groupOfRow[r]].AsSpan(i * k + i, k - i);
+                TensorPrimitives.MultiplyAdd(rows.AsSpan(r * k + i, k - i), factor, sums, sums);
+            }
+        waiting = 0;
     }
 }

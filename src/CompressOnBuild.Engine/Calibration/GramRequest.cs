@@ -17,4 +17,12 @@ internal sealed record PatchGeometry(int[] Kernel, int[] Strides, int[]? Pads, s
 /// <param name="Value">The activation it is multiplied with.</param>
 /// <param name="Width">K; for a convolution, input channels of one group times the kernel.</param>
 /// <param name="Patches">Null for a matrix product, whose rows are the value's last axis.</param>
-internal sealed record GramRequest(string Site, string Value, int Width, PatchGeometry? Patches);
+internal sealed record GramRequest(string Site, string Value, int Width, PatchGeometry? Patches)
+{
+    /// <summary>Equal for requests of the same rows.</summary>
+    public string Rows { get; } = Patches is null ? $"{Width} {Value}"
+        : $"{Width} {string.Join(',', Patches.Kernel)} {string.Join(',', Patches.Strides)} {string.Join(',', Patches.Pads ?? [])} {Patches.AutoPad} {string.Join(',', Patches.Dilations)} {Patches.Groups} {Value}";
+
+    /// <summary>Memory of its matrices.</summary>
+    public long Bytes => (long)Width * Width * sizeof(double) * (Patches?.Groups ?? 1);
+}

@@ -39,6 +39,21 @@ internal static class SampleSize
         }
     }
 
+    /// <summary>
+    /// The upper end of the interval of the drop that <paramref name="samples"/> others would give: half of the drop counts, and a gain not at
+    /// all, because chance moves the drop of few samples both ways. 0 where there is no interval.
+    /// </summary>
+    public static double ExpectedHigh(PairedComparison measured, int samples)
+    {
+        if (measured.Confidence is not { } interval) return 0;
+        var scale = (double)samples / measured.Samples;
+        if (measured is not { Worse: { } worse, Better: { } better })
+            return Math.Max(0, measured.Drop) / 2 + (interval.High - interval.Low) / 2 / Math.Sqrt(scale);
+        var changes = (worse + better) * scale;
+        var lost = Math.Max(0, worse - better) * scale / 2;
+        return MatchedShares.Difference((changes + lost) / 2, (changes - lost) / 2, samples).High;
+    }
+
     private static long? Rounded(double samples)
     {
         if (!(samples < Most)) return null;

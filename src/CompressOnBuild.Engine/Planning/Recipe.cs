@@ -67,12 +67,12 @@ public sealed record Recipe
     public IReadOnlyList<RecipeRule> Rules { get; init; } = [];
     /// <summary>Widths in bits (2 to 8, ascending) among which a search chooses for each weight, activations staying floats; empty: 8 only, and forms are searched instead.</summary>
     public IReadOnlyList<int> Widths { get; init; } = [];
-    /// <summary>The fewest bits that any weight can get.</summary>
-    internal int NarrowestWidth => Rules.Where(r => r.Form != WeightForm.None).Select(r => r.Bits).Concat(Widths).DefaultIfEmpty(8).Min();
     /// <summary>How activation ranges are found.</summary>
     public RecipeCalibration Calibration { get; init; } = new();
     /// <summary>Whether the mean error of quantized weights is added to the bias.</summary>
     public bool BiasCorrection { get; init; } = true;
+    /// <summary>Whether calibration data repair the rounding of weights (<see cref="Techniques.Quantization.ErrorFeedback"/>).</summary>
+    public bool ErrorFeedback { get; init; } = true;
 
     /// <summary>The operators a rule can name.</summary>
     public static IReadOnlyList<string> Operators { get; } = [.. OperatorTable.Rows.Select(r => r.OpType).Distinct().Order(StringComparer.Ordinal)];
@@ -123,7 +123,7 @@ public sealed record Recipe
         get
         {
             var text = new StringBuilder("recipe 1\n");
-            text.Append(CultureInfo.InvariantCulture, $"search {Search}\nbiasCorrection {BiasCorrection}\n");
+            text.Append(CultureInfo.InvariantCulture, $"search {Search}\nbiasCorrection {BiasCorrection}\nerrorFeedback {ErrorFeedback}\n");
             if (Widths.Count > 0) text.Append(CultureInfo.InvariantCulture, $"widths {string.Join(",", Widths)}\n");
             text.Append(CultureInfo.InvariantCulture, $"calibration {Calibration.Method} {Calibration.Percentile:R} {Calibration.Samples}\n");
             foreach (var rule in Rules)

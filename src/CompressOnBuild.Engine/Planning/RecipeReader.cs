@@ -22,7 +22,7 @@ internal static class RecipeReader
     public static Recipe Read(byte[] bytes, string name, string file)
     {
         var root = PositionedJson.Parse(bytes, file, Kind);
-        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "rules", "widths", "calibration", "biasCorrection");
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "rules", "widths", "calibration", "biasCorrection", "errorFeedback");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
@@ -37,6 +37,7 @@ internal static class RecipeReader
             Widths = members.TryGetValue("widths", out var widths) ? Widths(widths, search) : [],
             Rules = members.TryGetValue("rules", out var rules) ? [.. Array(rules, "rules").Select(r => Rule(r, search))] : [],
             Calibration = members.TryGetValue("calibration", out var calibration) ? Calibration(calibration) : new RecipeCalibration(),
+            ErrorFeedback = !members.TryGetValue("errorFeedback", out var feedback) || Boolean(feedback, "errorFeedback"),
             BiasCorrection = !members.TryGetValue("biasCorrection", out var correction) || Boolean(correction, "biasCorrection"),
         };
     }

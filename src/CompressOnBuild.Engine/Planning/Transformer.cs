@@ -78,11 +78,11 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         long[] shape = [.. site.Tensor.Shape];
         var weights = site.Tensor.ToFloats();
-        var plain = RoundToNearest.Quantize(weights, shape, [.. site.ChannelAxes], decision.Bits, saturationSafe: decision.SaturationSafe && !site.IsDepthwise);
-        // At 8 bits the rounding of weights is far below that of activations: nothing to gain from feedback.
-        if (decision.Bits >= 8 || grams is null || !grams.TryGetValue(site.Name, out var gram)) return plain;
-        if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, gram);
-        return ErrorFeedback.Quantize(Transposed(weights, (int)shape[0], (int)shape[1]), plain.Transposed(), gram).Transposed();
+        var safe = decision.SaturationSafe && !site.IsDepthwise;
+        var plain = RoundToNearest.Quantize(weights, shape, [.. site.ChannelAxes], decision.Bits, saturationSafe: safe);
+        if (grams is null || !grams.TryGetValue(site.Name, out var gram)) return plain;
+        if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, gram, safe);
+        return ErrorFeedback.Quantize(Transposed(weights, (int)shape[0], (int)shape[1]), plain.Transposed(), gram, safe).Transposed();
     }
 
     private static float[] Transposed(float[] matrix, int rows, int columns)

@@ -11,8 +11,8 @@ namespace CompressOnBuild.Planning;
 ///    uniform rounding: e_i(b) = e_i(probe) 4^(probe - b).
 /// 2. Errors of weights add up, so that a budget E gives widths by the Lagrangian: b_i minimises c_i(b) + l e_i(b), with the smallest l
 ///    that keeps the sum of e_i within E (Shoham and Gersho 1988, "Efficient Bit Allocation for an Arbitrary Set of Quantizers").
-/// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass: half the drop on the selection split, plus
-///    half the interval that so many changed samples would give on the gate split, is within the limit.
+/// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass: the interval that as many changed samples
+///    would give on the gate split lies within the limit.
 /// Every width names its figure. Nothing here depends on a clock.
 /// </summary>
 internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
@@ -48,7 +48,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
                 // Neighbouring budgets may ask for the same widths.
                 var key = string.Join(' ', widths.Select(d => d.Bits));
                 if (!seen.TryGetValue(key, out var tried)) seen.Add(key, tried = Measure(widths, $"widths for {middle} dB"));
-                if (!IsGood(tried.Trial)) { low = middle; continue; }
+                if (!tried.Trial.Passes(limit)) { low = middle; continue; }
                 high = middle;
                 if (tried.Trial.Bytes < best.Trial.Bytes) best = tried;
             }
@@ -56,10 +56,6 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
         candidates[best.Candidate] = candidates[best.Candidate] with { Chosen = true };
         return best.Plan;
     }
-
-    // What the gate is to pass: the whole interval of the drop within the limit, on samples that are not these. Chance moves the drop on a few
-    // samples both ways: half of it counts, and a gain not at all.
-    private bool IsGood(Trial trial) => trial.OthersGood && Math.Max(0, trial.Drop) / 2 + trial.GateReach <= limit;
 
     private IReadOnlyList<WeightDecision> Widest() => [.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, $"the widest form of the recipe", widths[^1]))];
 

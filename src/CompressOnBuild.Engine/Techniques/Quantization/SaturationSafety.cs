@@ -16,6 +16,39 @@ namespace CompressOnBuild.Techniques.Quantization;
 internal static class SaturationSafety
 {
     private const float LargestPair = 127;
+    /// <summary>What the codes of equal sign of two neighbours may add to: 255 * 128 stays below 2^15.</summary>
+    private const int LargestSum = 128;
+
+    /// <summary>For each of a channel's <paramref name="count"/> weights, those before it that it may be added to (step 3).</summary>
+    /// <param name="count">Weights of one output channel, [inputs, kernel] row-major.</param>
+    /// <param name="kernel">Elements of the kernel of a convolution; 1 for a matrix.</param>
+    public static int[][] EarlierNeighbours(int count, int kernel)
+    {
+        var inputs = count / kernel;
+        var neighbours = new SortedSet<int>[count];
+        for (var i = 0; i < count; i++) neighbours[i] = [];
+        void Add(int a, int b) => neighbours[Math.Max(a, b)].Add(Math.Min(a, b));
+        for (var i = 0; i + 1 < count; i++) Add(i, i + 1);
+        if (kernel > 1)
+            for (var k = 0; k < kernel; k++)
+            {
+                for (var c = 0; c + 1 < inputs; c++) Add(c * kernel + k, (c + 1) * kernel + k);
+                if (k + 1 < kernel) Add((inputs - 1) * kernel + k, k + 1);
+            }
+        return [.. neighbours.Select(n => n.ToArray())];
+    }
+
+    /// <summary>The least and the largest code that <paramref name="neighbours"/>, whose codes are known, leave.</summary>
+    public static (int Least, int Most) Room(ReadOnlySpan<double> codes, int[] neighbours, int limit)
+    {
+        var (least, most) = (-limit, limit);
+        foreach (var n in neighbours)
+        {
+            if (codes[n] > 0) most = Math.Min(most, LargestSum - (int)codes[n]);
+            else least = Math.Max(least, -LargestSum - (int)codes[n]);
+        }
+        return (least, most);
+    }
 
     /// <summary>The smallest safe scale of one channel.</summary>
     /// <param name="channel">Weights of one output channel, [inputs, kernel] row-major.</param>
