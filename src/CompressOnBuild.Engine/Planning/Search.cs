@@ -33,7 +33,7 @@ internal sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double
 /// 3. The others get their fast forms back. If that loses too much, the activations of each site are tried alone, and the worst go to
 ///    floats, again as few as needed.
 /// 4. What is good may still change so many samples that the gate cannot show it. Activations in floats, and if that is not enough 16 bits for
-///    the worst weights of at most 1 % of the file: where that shows it, it is taken, as little of it as needed; where not, nothing is given up.
+///    the worst weights of at most 2 % of the file: where that shows it, it is taken, as little of it as needed; where not, nothing is given up.
 /// Every decision names its figure. Nothing here depends on a clock.
 /// </summary>
 internal sealed class Search(Planner planner, Goal goal, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
@@ -44,7 +44,7 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
     private const double ShareWhenNotShown = 1.5;
 
     /// <summary>Of the file, for weights in 16 bits that only make the gate sure.</summary>
-    private const double ShareOfBytes = 0.01;
+    private const double ShareOfBytes = 0.02;
 
     private readonly List<CandidateResult> candidates = [];
 
@@ -89,18 +89,33 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
         var activations = Suspects(best.Plan, d => d.Form is WeightForm.Static or WeightForm.Dynamic);
         var still = wishes.With(activations.SelectMany(g => g), _ => (WeightForm.Weights, "int8 weights: with its activations in integers the gate would not show that the limit is kept"));
         var floats = activations.Count == 0 ? best : Measure(still, "all activations in floats");
-        if (floats.Trial.Passes(limit))
+        var sure = wishes;
+        if (!floats.Trial.Passes(limit))
         {
-            var guilty = Find("activations", wishes, best, activations, WeightForm.Weights, "in floats", t => t.Passes(limit));
-            var fewer = wishes.With(guilty.Select(g => g.Site), site => guilty.First(g => g.Site == site).Wish);
-            return Measure(fewer, $"{guilty.Count} activations in floats");
+            var wide = Dearest(Rank("weights", still, Suspects(floats.Plan, d => d.Encoding is not null && d.Form != WeightForm.Fp16), WeightForm.Fp16), (long)(ShareOfBytes * floats.Trial.Bytes));
+            Wishes Widened(Wishes before) => before.With(wide, _ => (WeightForm.Fp16, $"its rounding hurts most for its size: 16 bits, with which the gate is expected to show that the limit is kept"));
+            if (wide.Count == 0 || !(floats = Measure(Widened(still), $"all activations in floats, {wide.Count} weights in 16 bits")).Trial.Passes(limit)) return null;
+            sure = Widened(wishes);
+            activations = [.. activations.Where(g => !g.Any(wide.Contains))];
         }
-        var ranking = Rank("weights", still, Suspects(floats.Plan, d => d.Encoding is not null && d.Form != WeightForm.Fp16), WeightForm.Fp16);
-        var room = (long)(ShareOfBytes * floats.Trial.Bytes);
-        var dearest = ranking.TakeWhile(r => (room -= r.Sites.Sum(s => planner.Sites.First(p => p.Name == s).Tensor.Count)) >= 0).ToArray();
-        if (dearest.Length == 0) return null;
-        var wide = Measure(still.With(dearest.SelectMany(r => r.Sites), site => (WeightForm.Fp16, "among the weights whose rounding hurts most, for 1 % of the file")), $"all activations in floats, {dearest.Length} weights in 16 bits");
-        return wide.Trial.Passes(limit) ? wide : null;
+        if (activations.Count == 0) return floats;
+        var guilty = Find("activations", sure, best, activations, WeightForm.Weights, "in floats", t => t.Passes(limit)).ToDictionary(g => g.Site, g => g.Wish);
+        return Measure(sure.With(guilty.Keys, site => guilty[site]), $"{guilty.Count} activations in floats");
+    }
+
+    /// <summary>The weights that are worth the most in 16 bits, within <paramref name="room"/> more bytes.</summary>
+    private HashSet<string> Dearest(List<(string[] Sites, double Decibels)> ranking, long room)
+    {
+        var sizes = planner.Sites.ToDictionary(s => s.Name, s => (long)s.Tensor.Count, StringComparer.Ordinal);
+        var chosen = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var (sites, _) in ranking.OrderByDescending(r => Math.Pow(10, -r.Decibels / 10) / r.Sites.Sum(s => sizes[s])).ThenBy(r => r.Sites[0], StringComparer.Ordinal))
+        {
+            var more = sites.Sum(s => sizes[s]);
+            if (more > room) continue;
+            room -= more;
+            chosen.UnionWith(sites);
+        }
+        return chosen;
     }
 
     /// <summary>What is wanted for each site, and why.</summary>

@@ -23,7 +23,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         if (plan.Biases is not null) return plan;
         var sites = SiteFinder.Find(prepared).ToDictionary(s => s.Name, StringComparer.Ordinal);
-        var biases = plan.Weights.Where(d => d.Encoding == EncodingTable.Static.Id || d.Encoding == EncodingTable.PackedMul.Id).Select(d => new BiasDecision(d.Site, Steps(sites[d.Site], d)));
+        var biases = plan.Weights.Where(d => d.Encoding is not null && d.Form != WeightForm.Fp16).Select(d => new BiasDecision(d.Site, Steps(sites[d.Site], d)));
         return plan with { Biases = [.. biases.Where(b => b.Steps.Any(s => s != 0))] };
     }
 
