@@ -176,7 +176,8 @@ public sealed class Compressor
             using var candidate = new Session(bytes, run.Settings("compressed"));
             var compared = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel);
             var primary = compared.Metrics[0];
-            return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count));
+            var changes = primary is { Worse: { } worse, Better: { } better } ? new DecisionChanges(worse, better, primary.Samples, data.Splits.Gate.Count) : null;
+            return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count), changes);
         }
 
         Tensor[][] Outputs(Plan plan)

@@ -11,8 +11,8 @@ namespace CompressOnBuild.Planning;
 ///    uniform rounding: e_i(b) = e_i(probe) 4^(probe - b).
 /// 2. Errors of weights add up, so that a budget E gives widths by the Lagrangian: b_i minimises c_i(b) + l e_i(b), with the smallest l
 ///    that keeps the sum of e_i within E (Shoham and Gersho 1988, "Efficient Bit Allocation for an Arbitrary Set of Quantizers").
-/// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass: the interval that as many changed samples
-///    would give on the gate split lies within the limit.
+/// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass (<see cref="ChangeRate"/>; of metrics that are no
+///    shares, by the interval that the gate split would give).
 /// Every width names its figure. Nothing here depends on a clock.
 /// </summary>
 internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
@@ -20,16 +20,23 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
     // Below, outputs are noise; above, the finest widths are reached long before.
     private const int LeastDecibels = 4, MostDecibels = 80;
     private const int Probe = 4;
+    /// <summary>Noise (dB) with which enough samples change to tell a rate.</summary>
+    private const int Anchor = 20;
 
     private readonly int[] widths = [.. widths.Distinct().Order()];
     private readonly List<CandidateResult> candidates = [];
+    private readonly ChangeRate rate = new();
 
     /// <summary>Everything that was measured, in order; the chosen one is marked.</summary>
     public IReadOnlyList<CandidateResult> Candidates => candidates;
 
     private sealed record Choice(Site Site, IReadOnlyDictionary<int, WeightDecision> Decisions, double Error, double Decibels);
 
-    private sealed record Measured(Plan Plan, Trial Trial, int Candidate);
+    /// <param name="Plan">The widths.</param>
+    /// <param name="Trial">What the selection split says.</param>
+    /// <param name="Amplitude">Noise over signal in the outputs.</param>
+    /// <param name="Candidate">Its place in the list of candidates.</param>
+    private sealed record Measured(Plan Plan, Trial Trial, double Amplitude, int Candidate);
 
     public Plan Run()
     {
@@ -38,24 +45,32 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
         if (best.Trial.OthersGood && best.Trial.Drop <= limit)
         {
             var choices = Choices();
-            var seen = new Dictionary<string, Measured>(StringComparer.Ordinal);
+            var tried = new Dictionary<string, Measured>(StringComparer.Ordinal);
+            // Neighbouring budgets may ask for the same widths.
+            Measured Try(int decibels)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var widths = Allocate(choices, decibels);
+                var key = string.Join(' ', widths.Select(d => d.Bits));
+                if (!tried.TryGetValue(key, out var measured)) tried.Add(key, measured = Measure(widths, $"widths for {decibels} dB"));
+                return measured;
+            }
+            Try(Anchor);
             // Fewer decibels are taken to be no better: a bisection between none, which is noise, and the widest, which stay if nothing passes.
             for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1;)
             {
-                cancel.ThrowIfCancellationRequested();
                 var middle = (low + high) / 2;
-                var widths = Allocate(choices, middle);
-                // Neighbouring budgets may ask for the same widths.
-                var key = string.Join(' ', widths.Select(d => d.Bits));
-                if (!seen.TryGetValue(key, out var tried)) seen.Add(key, tried = Measure(widths, $"widths for {middle} dB"));
-                if (!tried.Trial.Passes(limit)) { low = middle; continue; }
-                high = middle;
-                if (tried.Trial.Bytes < best.Trial.Bytes) best = tried;
+                if (Passes(Try(middle))) high = middle;
+                else low = middle;
             }
+            best = tried.Values.Where(Passes).OrderBy(m => m.Trial.Bytes).FirstOrDefault(m => m.Trial.Bytes < best.Trial.Bytes) ?? best;
         }
         candidates[best.Candidate] = candidates[best.Candidate] with { Chosen = true };
         return best.Plan;
     }
+
+    private bool Passes(Measured plan) => plan.Trial.Changes is not { } changes ? plan.Trial.Passes(limit)
+        : plan.Trial.OthersGood && plan.Trial.Drop <= limit && rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) <= limit;
 
     private IReadOnlyList<WeightDecision> Widest() => [.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, $"the widest form of the recipe", widths[^1]))];
 
@@ -113,6 +128,8 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
         var plan = planner.Complete(decisions, join: false);
         var trial = oracle.Measure(plan);
         candidates.Add(new CandidateResult(name, trial.Bytes, trial.Metric, trial.Drop, null, false));
-        return new Measured(plan, trial, candidates.Count - 1);
+        var amplitude = Math.Pow(10, -oracle.Fidelity(plan) / 20);
+        if (trial.Changes is { } changes) rate.Add(amplitude, changes);
+        return new Measured(plan, trial, amplitude, candidates.Count - 1);
     }
 }

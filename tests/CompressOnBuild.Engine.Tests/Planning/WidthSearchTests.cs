@@ -55,7 +55,7 @@ public class WidthSearchTests
         double Sum(Plan plan) => plan.Weights.Where(w => w.Bits < 8).Sum(w => Error(w.Site, w.Bits));
         long Bytes(Plan plan) => plan.Weights.Sum(w => w.Bits * 512L);
         var oracle = new SearchOracle(
-            plan => new Trial(Bytes(plan), 1, Sum(plan) > most ? 1 : 0, GateReach: plan.Weights.Any(w => w.Bits < 8) ? reach : 0),
+            plan => new Trial(Bytes(plan), 1, Sum(plan) > most ? 1 : 0, GateHigh: plan.Weights.Any(w => w.Bits < 8) ? reach : 0),
             plan => -10 * Math.Log10(Sum(plan)));
         return new WidthSearch(planner, Widths, 0.01, oracle, NullCompressionLog.Instance, default);
     }
