@@ -41,7 +41,20 @@ public sealed record CompressionRequest
     /// <summary>A second model to hold against the original, of <see cref="ModelComparison"/>; null: it is made by compressing.</summary>
     public string? Candidate { get; init; }
     /// <summary>How reports call what they are about: the model's file name, or those of both models that are compared.</summary>
-    public string Title => Candidate is null ? Path.GetFileName(Model) : $"{Path.GetFileName(Model)} → {Path.GetFileName(Candidate)}";
+    public string Title => Names is var (original, candidate) && candidate is null ? original : $"{original} → {candidate}";
+    /// <summary>The file names of the model and the candidate (null: none); where they are equal, with as many folders above them as tell them apart.</summary>
+    public (string Original, string? Candidate) Names
+    {
+        get
+        {
+            char[] separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
+            string[] model = Model.Split(separators), candidate = Candidate?.Split(separators) ?? [];
+            var parts = 1;
+            if (Candidate is not null && Model != Candidate)
+                while (parts < Math.Max(model.Length, candidate.Length) && model.TakeLast(parts).SequenceEqual(candidate.TakeLast(parts))) parts++;
+            return (string.Join('/', model.TakeLast(parts)), Candidate is null ? null : string.Join('/', candidate.TakeLast(parts)));
+        }
+    }
     /// <summary>The folder that gets the model and its reports.</summary>
     public required string Output { get; init; }
     /// <summary>Where the reports of an attempt go that the gate refused; a comparison writes nothing else, so they replace the last ones.</summary>

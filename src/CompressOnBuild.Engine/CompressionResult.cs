@@ -34,6 +34,8 @@ public sealed record CompressionResult
     public required IReadOnlyList<string> Steps { get; init; }
     /// <summary>Every warning the log was told, in order.</summary>
     public required IReadOnlyList<Diagnostic> Warnings { get; init; }
+    /// <summary>Every broken limit, with figure, limit and what to do; empty unless the verdict is fail.</summary>
+    public IReadOnlyList<Diagnostic> Errors { get; init; } = [];
     /// <summary>What the result was computed from, and by what.</summary>
     public required Provenance Provenance { get; init; }
     /// <summary>The figures that were measured.</summary>

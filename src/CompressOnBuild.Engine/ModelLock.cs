@@ -22,6 +22,7 @@ internal sealed class ModelLock
     private readonly string key;
     private readonly LockEntry? entry;
     private Fingerprint inputs = new(new Dictionary<string, string>());
+    private string? evaluator;
     private bool isFollowed;
 
     private ModelLock(CompressionRequest request, string key, LockEntry? entry, LockState? state) =>
@@ -78,14 +79,20 @@ internal sealed class ModelLock
         return null;
     }
 
-    /// <summary>The accepted result to compare with; null when there is none, or, with a warning, when other samples or another metric gave it.</summary>
-    public (AcceptedResult? Result, Diagnostic? Warning) Accepted(IMetric? primary)
+    /// <summary>The accepted result to compare with; null when there is none, or, with a warning, when other samples, another metric or another version of the user's own gave it.</summary>
+    /// <param name="primary">The metric that decides.</param>
+    /// <param name="evaluatorCode">As <see cref="EvaluatorAssembly.CodeSha256"/>: it stands beside the result that is written, and is no input of the plan.</param>
+    public (AcceptedResult? Result, Diagnostic? Warning) Accepted(IMetric? primary, string? evaluatorCode)
     {
+        evaluator = evaluatorCode;
         if (entry is null || primary is null) return (null, null);
         var metric = entry.Result.Metrics.FirstOrDefault(m => m.Name == primary.Name);
-        var why = metric is null ? $"it has no {primary.Name}" : entry.Inputs.Parts.GetValueOrDefault(Fingerprint.Gate) != inputs.Parts[Fingerprint.Gate] ? "other samples gave it" : null;
+        var why = metric is null ? $"it has no {primary.Name}" : entry.Inputs.Parts.GetValueOrDefault(Fingerprint.Gate) != inputs.Parts[Fingerprint.Gate] ? "other samples gave it"
+            : primary is UserMetric && entry.Result.Evaluator != evaluator ? $"another version of the evaluator gave it ({entry.Result.Evaluator?[..8] ?? "not recorded"} -> {evaluator![..8]})" : null;
+        // A plan that is followed is not renewed.
+        var next = isFollowed ? $"Accept the new result and commit the lock file: {LockFileReader.ForceEvaluate}." : "MaxRegression judges again from the next result on; look at the difference of the lock file before you commit it.";
         return why is null ? (new AcceptedResult(metric!.Value, primary.HigherIsBetter), null)
-            : (null, new Diagnostic(Severity.Warning, Codes.LockNotComparable, $"the result cannot be compared with the accepted one of the lock file: {why}. MaxRegression judges again from the next result on; look at the difference of the lock file before you commit it.", path));
+            : (null, new Diagnostic(Severity.Warning, Codes.LockNotComparable, $"the result cannot be compared with the accepted one of the lock file: {why}. {next}", path));
     }
 
     /// <summary>What is wrong with bytes that a followed plan gave; null when they are those of the entry.</summary>
@@ -109,8 +116,8 @@ internal sealed class ModelLock
             return;
         }
         var written = new LockEntry(inputs, candidate.Plan!, new LockedResult(candidate.Facts.Sha256, candidate.Facts.Bytes, candidate.MultiplyAdds,
-            [.. metrics.Select(m => new LockedMetric(m.Name, Math.Round(m.Compressed, 6), m.Samples))]));
-        using var turn = Turn();
+            [.. metrics.Select(m => new LockedMetric(m.Name, Math.Round(m.Compressed, 6), m.Samples))], evaluator));
+        using var turn = Turn(path, name => new Mutex(false, name));
         try { turn.WaitOne(); }
         catch (AbandonedMutexException) { } // a killed run: files are whole all the same
         try
@@ -125,9 +132,11 @@ internal sealed class ModelLock
         finally { turn.ReleaseMutex(); }
     }
 
-    private Mutex Turn()
+    /// <summary>What writers of one lock file wait for, one after the other.</summary>
+    /// <exception cref="CompressionException">COB3010: the system has none for this user.</exception>
+    internal static Mutex Turn(string path, Func<string, Mutex> open)
     {
-        try { return new Mutex(false, @"Global\CompressOnBuild-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)))[..32]); }
+        try { return open(@"Global\CompressOnBuild-" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(path)))[..32]); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CompressionException(Codes.LockNotWritable, $"the lock file must be renewed, and writers of it cannot take turns: {e.Message} The folder for temporary files must be writable, and another user's build must not hold it. Correct that, or set CompressOnBuildLockedMode=true to be told what changed.", path, inner: e);

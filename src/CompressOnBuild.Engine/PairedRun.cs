@@ -105,7 +105,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         var measurements = Measure(compressed, candidate, evaluator, data);
         measurements = measurements with { Avx2 = CheckAvx2(candidate, measurements, evaluator, data) };
         var before = ResultFacts.Read(Original, originalFiles, candidate.MultiplyAdds);
-        var (accepted, notComparable) = candidate.Lock?.Accepted(data?.Metrics[0]) ?? (null, null);
+        var (accepted, notComparable) = candidate.Lock?.Accepted(data?.Metrics[0], data?.Evaluator?.CodeSha256) ?? (null, null);
         if (notComparable is not null) Warn(notComparable);
         var gate = Gate.Judge(request, new GateInput(measurements.Metrics, before, candidate.Facts, measurements.Latency, candidate.IsSmallerExpected, accepted, measurements.Avx2));
         foreach (var warning in gate.Warnings) Warn(warning);
@@ -121,6 +121,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             Skipped = candidate.Skipped,
             Steps = Steps,
             Warnings = warnings,
+            Errors = gate.Errors,
             Provenance = Provenance(candidate.Recipe, data),
             Measurements = measurements with
             {
@@ -141,7 +142,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             InputFolders = data is null ? [] : [.. data.Folders],
         };
         Write(result, candidate, gate.Errors.Count == 0 ? candidate.Lock : null);
-        if (gate.Errors.Count > 0) throw new GateException(gate.Errors, result);
+        if (gate.Errors.Count > 0) throw new GateException(result);
         return result with { Lock = candidate.Lock?.State };
     }
 

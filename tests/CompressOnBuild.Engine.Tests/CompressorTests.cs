@@ -80,6 +80,28 @@ public class CompressorTests
     }
 
     [TestMethod]
+    public void TheReportsOfAFailureNameEveryBrokenLimitWithFigureAndLimit()
+    {
+        var network = Network.Build();
+        using var model = new ModelCase(network).With(Network.Labelled(network, Network.Pictures(40)));
+        var error = Assert.ThrowsExactly<GateException>(() => model.Run(r => r with
+        { Recipe = "int8-weights", MaxAccuracyDrop = 0.2, Require = [new Requirement("top1", true, 1.1)], MaxSize = new SizeLimit(10, null), MaxLatency = 0.0001 }));
+        string[] codes = [Codes.RequirementMissed, Codes.TooLarge, Codes.TooSlow];
+        CollectionAssert.AreEqual(codes, error.Errors.Select(e => e.Code).ToArray());
+        foreach (var broken in error.Errors) Assert.Contains($"The reports of this attempt are in '{model[Path.Combine("out", "failed")]}'", broken.Message);
+        foreach (var file in new[] { "report.md", "report.html", "measurements.json" })
+        {
+            var text = File.ReadAllText(model[Path.Combine("out", "failed", file)]);
+            foreach (var code in codes) Assert.Contains(code, text, file);
+            Assert.Contains("required is at least 1.1", text, file);
+            Assert.Contains("the limit is 10 bytes", text, file);
+            Assert.Contains("the limit is 0.01 %", text, file);
+            Assert.DoesNotContain(model["out"], text, "no path of the machine");
+        }
+        Assert.Contains("but the requirement on top1 and MaxSize and MaxLatency is not met", File.ReadAllText(model[Path.Combine("out", "failed", "report.md")]));
+    }
+
+    [TestMethod]
     public void AGoodRunTakesTheFailedAttemptAway()
     {
         var network = Network.Build();

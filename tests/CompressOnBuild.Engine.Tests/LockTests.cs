@@ -144,6 +144,28 @@ public class LockTests
     }
 
     [TestMethod]
+    public void AResultOfAnotherVersionOfTheEvaluatorIsNotComparedAndItsPlanIsFollowed()
+    {
+        var network = Network.Build();
+        using var model = new ModelCase(network).With(Network.Labelled(network, Network.Pictures(60)));
+        CompressionRequest Own(CompressionRequest r) => r with { Recipe = "int8-weights", MaxAccuracyDrop = 0.9, Evaluator = Evaluation.EvaluatorAssemblyTests.Reference(nameof(Evaluation.EvaluatorAssemblyTests.Hits)) };
+        Run(model, out _, r => Own(r) with { Lock = true });
+        Assert.IsEmpty(Run(model, out _, Own).Warnings.Where(w => w.Code == Codes.LockNotComparable));
+        var value = System.Text.RegularExpressions.Regex.Match(File.ReadAllText(model.Request.LockPath), "\"evaluator\": \"([0-9a-f]{64})\"").Groups[1].Value;
+        Edit(model, "\"name\": \"hits\", \"value\": 1,", "\"name\": \"hits\", \"value\": 9,");
+        Assert.AreEqual(Codes.Regressed, Assert.ThrowsExactly<GateException>(() => Run(model, out _, Own)).Diagnostic.Code);
+
+        Edit(model, value, new string('0', 64));
+        var before = File.ReadAllText(model.Request.LockPath);
+        var followed = Run(model, out var stages, r => Own(r) with { LockedMode = true });
+        var warning = followed.Warnings.Single(w => w.Code == Codes.LockNotComparable);
+        StringAssert.Contains(warning.Message, $"another version of the evaluator gave it (00000000 -> {value[..8]}). Accept the new result and commit the lock file: {Renew}.");
+        Assert.AreEqual(before, File.ReadAllText(model.Request.LockPath));
+        Run(model, out _, r => Own(r) with { ForceEvaluate = true });
+        Assert.IsEmpty(Run(model, out _, r => Own(r) with { LockedMode = true }).Warnings.Where(w => w.Code == Codes.LockNotComparable));
+    }
+
+    [TestMethod]
     public void ModesThatCannotBeServedAreErrors()
     {
         var network = Network.Build();
@@ -183,6 +205,20 @@ public class LockTests
         Posix.SetMode(sources, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         Assert.AreEqual(0, Posix.CompressWithoutPrivileges(request).ExitCode, "following writes nothing there");
         Posix.SetMode(sources, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+    }
+
+    [TestMethod]
+    public void WritersThatCannotTakeTurnsAreACodedError()
+    {
+        foreach (Exception refusal in new Exception[] { new UnauthorizedAccessException("Access is denied."), new IOException("No space left on device.") })
+        {
+            var error = Assert.ThrowsExactly<CompressionException>(() => ModelLock.Turn("/models/m.onnx.lock.json", _ => throw refusal)).Diagnostic;
+            Assert.AreEqual((Codes.LockNotWritable, "/models/m.onnx.lock.json"), (error.Code, error.File));
+            StringAssert.Contains(error.Message, $"cannot take turns: {refusal.Message} The folder for temporary files must be writable");
+        }
+        string? one = null, other = null;
+        using (ModelLock.Turn("/models/m.onnx.lock.json", name => new Mutex(false, one = name)))
+        using (ModelLock.Turn("/models/n.onnx.lock.json", name => new Mutex(false, other = name))) Assert.AreNotEqual(one, other, "files do not wait for each other");
     }
 
     /// <summary>A network of which a search takes parts back, with two biases to correct whose weights are sorted in another order than the graph has.</summary>

@@ -42,6 +42,9 @@ internal sealed class EvaluatorAssembly : AssemblyLoadContext
     /// <summary>SHA-256 of the assembly.</summary>
     public string Sha256 => files[File].Sha256;
 
+    /// <summary>As <see cref="EvaluatorCode"/> of the evaluator: equal for builds of equal sources.</summary>
+    public string CodeSha256 { get; private set; } = "";
+
     /// <summary>Absolute path of the assembly.</summary>
     public string File { get; }
 
@@ -61,6 +64,8 @@ internal sealed class EvaluatorAssembly : AssemblyLoadContext
             throw new CompressionException(Codes.EvaluatorNotLoadable, "the evaluator's assembly does not exist. Valid is the path of a built assembly, relative to the project. Build it before (a ProjectReference with ReferenceOutputAssembly=\"false\" does), or correct the path.", path);
         var context = new EvaluatorAssembly(path);
         context.Evaluator = Create(context, name);
+        using var code = System.IO.File.OpenRead(path);
+        context.CodeSha256 = EvaluatorCode.Sha256(code, name);
         return context;
     }
 

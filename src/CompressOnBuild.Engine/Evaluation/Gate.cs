@@ -63,10 +63,10 @@ internal static class Gate
         {
             var most = size.Bytes ?? (long)(size.Share!.Value * input.Original.Bytes);
             if (input.Compressed.ShippedBytes > most)
-                Error(Codes.TooLarge, $"the compressed model has {input.Compressed.ShippedBytes} bytes ({N(100.0 * input.Compressed.ShippedBytes / input.Original.Bytes)} % of the original), the limit is {most} bytes. Raise MaxSize, or use a recipe that compresses more.");
+                Error(Codes.TooLarge, $"the compressed model has {input.Compressed.ShippedBytes} bytes ({P((double)input.Compressed.ShippedBytes / input.Original.Bytes, (double)most / input.Original.Bytes)} of the original), the limit is {most} bytes{(size.Share is { } allowed ? $" ({N(100 * allowed)} %)" : "")}. Raise MaxSize, or use a recipe that compresses more.");
         }
         if (request.MaxLatency is { } share && input.Latency is { } latency && 1 / latency.SpeedupMedian > share)
-            Error(Codes.TooSlow, $"one run takes {N(100 / latency.SpeedupMedian)} % of the original's time ({N(latency.OriginalMs)} ms to {N(latency.CompressedMs)} ms, one thread), the limit is {N(100 * share)} %. Use Goal=\"speed\", raise MaxLatency, or measure on a quiet machine.");
+            Error(Codes.TooSlow, $"one run takes {P(1 / latency.SpeedupMedian, share)} of the original's time ({Ms(latency.OriginalMs)} to {Ms(latency.CompressedMs)}, one thread), the limit is {N(100 * share)} %. Use Goal=\"speed\", raise MaxLatency, or measure on a quiet machine.");
         if (input.SmallerExpected && input.Compressed.Bytes >= input.Original.Bytes)
             Error(Codes.Grew, $"the compressed model has {input.Compressed.Bytes} bytes, the original {input.Original.Bytes}. There is nothing to compress, or the model was compressed before. Remove the item, or use Recipe=\"none\" to only measure it.");
         if (verdict == Verdict.Unmeasured && request.Strict)
@@ -74,7 +74,7 @@ internal static class Gate
         if (errors.Count > 0) verdict = Verdict.Fail;
         return new GateResult(verdict, errors, warnings);
 
-        void Error(string code, string text) => errors.Add(new Diagnostic(Severity.Error, code, $"{text} {(request.Candidate is null ? $"The reports of this attempt are in '{request.FailedOutput}'; the last good output was left in place." : $"The reports are in '{request.FailedOutput}'.")}", request.Model));
+        void Error(string code, string text) => errors.Add(new Diagnostic(Severity.Error, code, text, request.Model));
     }
 
     /// <summary>Pass, fail or inconclusive by the interval; where there is none, the point can only fail.</summary>
@@ -101,6 +101,15 @@ internal static class Gate
 
     private static string Interval(MetricResult metric) =>
         metric.Confidence is { } c ? $", 95 % interval {N(c.Low)}..{N(c.High)}" : "";
+
+    // With one decimal, or with as many as show that it is more than the limit.
+    private static string P(double share, double limit)
+    {
+        var text = (100 * share).ToString("0.0", CultureInfo.InvariantCulture);
+        return (double.Parse(text, CultureInfo.InvariantCulture) > 100 * limit ? text : N(100 * share)) + " %";
+    }
+
+    private static string Ms(double milliseconds) => milliseconds.ToString(milliseconds < 1 ? "0.0000" : "0.00", CultureInfo.InvariantCulture) + " ms";
 
     private static string N(double value) => value.ToString("0.####", CultureInfo.InvariantCulture);
 }

@@ -6,8 +6,11 @@ namespace CompressOnBuild.Planning;
 /// <summary>One metric of an accepted result. <paramref name="Value"/> is rounded to six decimals.</summary>
 internal sealed record LockedMetric(string Name, double Value, int Samples);
 
-/// <summary>The result that was accepted: the compressed model's hash (SHA-256, lower-case hex) and size, the multiply-accumulates of one run, and its metrics, the primary one first.</summary>
-internal sealed record LockedResult(string Sha256, long Bytes, long MultiplyAdds, IReadOnlyList<LockedMetric> Metrics);
+/// <summary>
+/// The result that was accepted: the compressed model's hash (SHA-256, lower-case hex) and size, the multiply-accumulates of one run, its metrics,
+/// the primary one first, and <see cref="Evaluation.EvaluatorCode"/> of the user's own, where there is one.
+/// </summary>
+internal sealed record LockedResult(string Sha256, long Bytes, long MultiplyAdds, IReadOnlyList<LockedMetric> Metrics, string? Evaluator = null);
 
 /// <summary>What is known of one request: what it followed from, the plan in full, and the result.</summary>
 internal sealed record LockEntry(Fingerprint Inputs, Plan Plan, LockedResult Result);

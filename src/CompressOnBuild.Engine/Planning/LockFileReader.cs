@@ -85,11 +85,11 @@ internal static class LockFileReader
 
     private static LockedResult Result(PositionedJson json)
     {
-        var members = Members(json, "'result'", ["sha256", "bytes", "multiplyAdds", "metrics"]);
-        var sha256 = members["sha256"];
-        if (sha256.Kind != JsonTokenType.String || sha256.Text.Length != Sha256Length || !sha256.Text.All(char.IsAsciiHexDigitLower)) throw sha256.Invalid("sha256", "64 hexadecimal digits");
-        return new LockedResult(sha256.Text, Long("bytes"), Long("multiplyAdds"), Once(members["metrics"], "metrics", Metric, m => m.Name));
+        var members = Members(json, "'result'", ["sha256", "bytes", "multiplyAdds", "metrics"], ["evaluator"]);
+        return new LockedResult(Sha256("sha256"), Long("bytes"), Long("multiplyAdds"), Once(members["metrics"], "metrics", Metric, m => m.Name), members.ContainsKey("evaluator") ? Sha256("evaluator") : null);
 
+        string Sha256(string key) => members[key] is { Kind: JsonTokenType.String, Text: { Length: Sha256Length } text } && text.All(char.IsAsciiHexDigitLower)
+            ? text : throw members[key].Invalid(key, "64 hexadecimal digits");
         long Long(string key) => long.TryParse(members[key].Text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && members[key].Kind == JsonTokenType.Number
             ? value : throw members[key].Invalid(key, "a whole number from 0");
     }

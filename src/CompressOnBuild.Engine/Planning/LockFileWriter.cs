@@ -51,6 +51,7 @@ internal static class LockFileWriter
                     "sha256": {{Text(result.Sha256)}},
                     "bytes": {{result.Bytes}},
                     "multiplyAdds": {{result.MultiplyAdds}},
+            {{(result.Evaluator is null ? "" : $"        \"evaluator\": {Text(result.Evaluator)},")}}
                     "metrics": [
             {{Lines(result.Metrics.Select(Metric))}}
                     ]

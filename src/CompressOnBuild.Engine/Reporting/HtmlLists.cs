@@ -1,3 +1,5 @@
+using CompressOnBuild.Diagnostics;
+
 namespace CompressOnBuild.Reporting;
 
 /// <summary>The lists of the report without figures of their own: warnings, steps, provenance.</summary>
@@ -9,14 +11,28 @@ internal static class HtmlLists
         Provenance(html, result);
     }
 
+    /// <summary>Every broken limit, in the words of the build: stands below the verdict.</summary>
+    public static void Errors(HtmlWriter html, CompressionResult result)
+    {
+        if (result.Errors.Count == 0) return;
+        html.Add("<ul class=\"errors\" aria-label=\"Broken limits\">");
+        Items(html, result, result.Errors);
+        html.Add("</ul>");
+    }
+
     /// <summary>What the user should act on: stands before the details.</summary>
     public static void Warnings(HtmlWriter html, CompressionResult result)
     {
         if (result.Warnings.Count == 0) return;
         html.Add("<section>\n<h2>Warnings</h2>\n<ul class=\"warnings\">");
-        var text = new PathFreeText(result);
-        foreach (var warning in result.Warnings) html.Add($"<li><strong>{warning.Code}</strong> {text.Of(warning.Message)}</li>");
+        Items(html, result, result.Warnings);
         html.Add("</ul>\n</section>");
+    }
+
+    private static void Items(HtmlWriter html, CompressionResult result, IReadOnlyList<Diagnostic> diagnostics)
+    {
+        var text = new PathFreeText(result);
+        foreach (var diagnostic in diagnostics) html.Add($"<li><strong>{diagnostic.Code}</strong> {text.Of(diagnostic.Message)}</li>");
     }
 
     private static void Steps(HtmlWriter html, IReadOnlyList<string> steps)

@@ -25,7 +25,9 @@ internal static class HtmlReport
         html.AddAsset(Css);
         html.Add("</style>\n</head>\n<body>\n<main>");
         html.Add($"<header>\n<p class=\"eyebrow\">Compression report</p>\n<h1>{model}</h1>");
-        html.Add($"<p class=\"verdict\"><span class=\"pill {ReportJson.Name(result.Verdict)}\">{Verdicts.Word(result.Verdict)}</span> {Verdicts.Sentence(result)}</p>\n</header>");
+        html.Add($"<p class=\"verdict\"><span class=\"pill {ReportJson.Name(result.Verdict)}\">{Verdicts.Word(result.Verdict)}</span> {Verdicts.Sentence(result)}</p>");
+        HtmlLists.Errors(html, result);
+        html.Add("</header>");
         Tiles(html, result);
         HtmlAccuracy.Add(html, result.Measurements.Metrics);
         HtmlAvx2.Add(html, result.Measurements.Avx2);

@@ -12,8 +12,12 @@ internal static class MarkdownReport
     {
         var text = new StringBuilder();
         var measured = result.Measurements;
+        var paths = new PathFreeText(result);
         Line($"# {Code(result.Request.Title)}: {Verdicts.Word(result.Verdict).ToLowerInvariant()}");
         Line(Escape(Verdicts.Sentence(result)));
+        // What the build printed, limit by limit.
+        if (result.Errors.Count > 0) Line("");
+        foreach (var error in result.Errors) Line($"- {error.Code}: {Escape(paths.Of(error.Message))}");
         Line("");
         Line("| | original | compressed | |");
         Line("|---|---:|---:|---:|");
@@ -31,7 +35,7 @@ internal static class MarkdownReport
         if (result.Warnings.Count > 0)
         {
             Section("Warnings");
-            foreach (var warning in result.Warnings) Line($"- {warning.Code}: {Escape(warning.Message)}");
+            foreach (var warning in result.Warnings) Line($"- {warning.Code}: {Escape(paths.Of(warning.Message))}");
         }
         if (measured.Changes is { Samples: > 0 } changes)
         {

@@ -45,6 +45,7 @@ internal static class MeasurementsJson
         }
         json.WriteEndArray();
         if (measured.Changes is { } changes) Changes(json, changes);
+        if (result.Errors.Count > 0) ReportJson.Diagnostics(json, "errors", result.Errors, result); // a broken MaxLatency names a time
     });
 
     private static void Changes(Utf8JsonWriter json, OutputChanges changes)

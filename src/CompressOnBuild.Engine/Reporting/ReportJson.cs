@@ -20,8 +20,9 @@ internal static class ReportJson
         return Document(json =>
         {
             json.WriteNumber("schemaVersion", SchemaVersion);
-            json.WriteString("model", Path.GetFileName(result.Request.Model));
-            if (result.Request.Candidate is { } candidate) json.WriteString("candidate", Path.GetFileName(candidate));
+            var (original, candidate) = result.Request.Names;
+            json.WriteString("model", original);
+            if (candidate is not null) json.WriteString("candidate", candidate);
             json.WriteString("verdict", Name(result.Verdict));
             Facts(json, "original", result.Original);
             Facts(json, "compressed", result.Compressed);
@@ -61,15 +62,7 @@ internal static class ReportJson
             json.WriteStartArray("steps");
             foreach (var step in result.Steps) json.WriteStringValue(text.Of(step));
             json.WriteEndArray();
-            json.WriteStartArray("warnings");
-            foreach (var warning in result.Warnings)
-            {
-                json.WriteStartObject();
-                json.WriteString("code", warning.Code);
-                json.WriteString("message", text.Of(warning.Message));
-                json.WriteEndObject();
-            }
-            json.WriteEndArray();
+            Diagnostics(json, "warnings", result.Warnings, result);
             Provenance(json, result.Provenance);
         });
     }
@@ -97,6 +90,20 @@ internal static class ReportJson
     public static void Number(Utf8JsonWriter json, string name, double? value)
     {
         if (value is { } number && double.IsFinite(number)) json.WriteNumber(name, number);
+    }
+
+    public static void Diagnostics(Utf8JsonWriter json, string name, IReadOnlyList<Diagnostic> diagnostics, CompressionResult result)
+    {
+        var text = new PathFreeText(result);
+        json.WriteStartArray(name);
+        foreach (var diagnostic in diagnostics)
+        {
+            json.WriteStartObject();
+            json.WriteString("code", diagnostic.Code);
+            json.WriteString("message", text.Of(diagnostic.Message));
+            json.WriteEndObject();
+        }
+        json.WriteEndArray();
     }
 
     private static void Facts(Utf8JsonWriter json, string name, ModelFacts facts)

@@ -13,9 +13,10 @@ public static class SummaryLine
     {
         ArgumentNullException.ThrowIfNull(result);
         var (before, after) = (result.Original.ShippedBytes, result.Compressed.ShippedBytes);
+        var (original, candidate) = result.Request.Names;
         var parts = new List<string>
         {
-            $"{Path.GetFileName(result.Request.Model)} {Figures.Bytes(before)} -> {(result.Request.Candidate is { } candidate ? Path.GetFileName(candidate) + " " : "")}{Figures.Bytes(after)} ({Figures.Share(after, before)})",
+            $"{original} {Figures.Bytes(before)} -> {(candidate is null ? "" : candidate + " ")}{Figures.Bytes(after)} ({Figures.Share(after, before)})",
             Accuracy(result),
         };
         if (result.Measurements.Latency is { } latency) parts.Add(Figures.Speed(latency.SpeedupMedian));

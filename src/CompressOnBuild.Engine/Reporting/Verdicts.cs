@@ -1,3 +1,5 @@
+using CompressOnBuild.Diagnostics;
+
 namespace CompressOnBuild.Reporting;
 
 /// <summary>The verdict in plain words, first in every report.</summary>
@@ -12,7 +14,7 @@ internal static class Verdicts
             : after == before ? $"The model has {Figures.Bytes(after)}, as many as before" : $"The model has {Figures.Bytes(after)}, more than before ({Figures.Bytes(before)})";
         var metrics = result.Measurements.Metrics;
         if (metrics.Count == 0)
-            return $"{size}. Its accuracy was not measured, because there was no data to measure it on.";
+            return $"{size}{(Broken(result).Any() ? $", but {Failures(result)}" : "")}. Its accuracy was not measured, because there was no data to measure it on.";
         var metric = metrics[0];
         var speed = result.Measurements.Latency is { } latency && result.Verdict != Verdict.Fail ? $" One run: {Figures.Speed(latency.SpeedupMedian)}." : "";
         return result.Verdict switch
@@ -20,7 +22,6 @@ internal static class Verdicts
             Verdict.Pass => $"{size}, and {Values(metric)}{Certainty(metric)}{Same(result, metric)}.{speed}",
             Verdict.Fail when Failed(result) is [] && metric.Verdict == Verdict.Inconclusive && result.Request.Strict => $"{size}, and {Values(metric)}, but {Doubt(metric)}, and strict mode lets nothing pass that is not decided.",
             Verdict.Fail => $"{size}, but {Failures(result)}: {Values(metric)}{Certainty(metric)}.",
-            // The figure of this machine is decided; the other one is not.
             Verdict.Inconclusive when metric.Passed => $"{size}, and {Values(metric)}{Certainty(metric)}{Same(result, metric)}, but on processors without VNNI so few samples do not decide.{speed}",
             _ => $"{size}, and {Values(metric)}, but {Doubt(metric)}{Same(result, metric)}.{speed}",
         };
@@ -67,12 +68,19 @@ internal static class Verdicts
     // A metric fails for its drop, or for a value that Require asks for.
     private static bool BrokeLimit(MetricResult metric) => metric.Limit is { } limit && (metric.Confidence is { } interval ? interval.Low > limit : metric.Drop > limit);
 
+    private static readonly (string Code, string What)[] Others =
+    [
+        (Codes.Regressed, "MaxRegression"), (Codes.TooLarge, "MaxSize"), (Codes.TooSlow, "MaxLatency"), (Codes.Grew, "the aim of a smaller model"),
+    ];
+
+    private static IEnumerable<string> Broken(CompressionResult result) => Others.Where(o => result.Errors.Any(e => e.Code == o.Code)).Select(o => o.What);
+
     private static string Failures(CompressionResult result)
     {
         var failed = Failed(result);
-        if (failed.Count == 0 && Avx2Text.Failed(result.Measurements.Avx2).ToList() is { Count: > 0 } there) return $"on processors without VNNI the limit for {string.Join(" and ", there)} is not met";
-        List<string> reasons = [.. Named("the limit for", failed.Where(BrokeLimit)), .. Named("the requirement on", failed.Where(m => !BrokeLimit(m)))];
-        return reasons.Count == 0 ? "a limit of size, speed or another output is not met" : string.Join(" and ", reasons) + " is not met";
+        List<string> reasons = [.. Named("the limit for", failed.Where(BrokeLimit)), .. Named("the requirement on", failed.Where(m => !BrokeLimit(m))),
+            .. failed.Count == 0 && Avx2Text.Failed(result.Measurements.Avx2).ToList() is { Count: > 0 } there ? [$"on processors without VNNI the limit for {string.Join(" and ", there)}"] : Array.Empty<string>(), .. Broken(result)];
+        return (reasons.Count == 0 ? "a limit" : string.Join(" and ", reasons)) + " is not met";
     }
 
     private static IEnumerable<string> Named(string what, IEnumerable<MetricResult> metrics)

@@ -24,5 +24,5 @@ internal sealed class CompareCommand(TextWriter output, TextWriter error,
         return command;
     }
 
-    protected override string Title(CompressionRequest request) => $"comparing {Path.GetFileName(request.Candidate)} with {Path.GetFileName(request.Model)}";
+    protected override string Title(CompressionRequest request) => $"comparing {request.Names.Candidate} with {request.Names.Original}";
 }

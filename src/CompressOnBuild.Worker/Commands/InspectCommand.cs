@@ -31,7 +31,7 @@ internal sealed class InspectCommand(TextWriter output)
         Table([["input", "type", "shape"], .. model.Graph.Inputs.Where(v => v.Initializer is null).Select(Describe)]);
         Table([["output", "type", "shape"], .. model.Graph.Outputs.Select(Describe)]);
         Table([["weight", "operator", "type", "shape", "bytes"], .. sites.OrderByDescending(s => s.Tensor.ByteCount).ThenBy(s => s.Name, StringComparer.Ordinal)
-            .Select(s => new[] { s.Name, s.OperatorName, s.Tensor.ElementType.ToString(), string.Join("x", s.Tensor.Shape.ToArray()), Grouped(s.Tensor.ByteCount) })], rightAlignLast: true);
+            .Select(s => new[] { s.Name, s.OperatorName, s.Tensor.ElementType.ToString(), $"[{string.Join(", ", s.Tensor.Shape.ToArray())}]", Grouped(s.Tensor.ByteCount) })], rightAlignLast: true);
         Line($"{sites.Count} weights that can be compressed, {Grouped(sites.Sum(s => s.Tensor.ByteCount))} bytes");
         return ExitCode.Success;
     }
@@ -42,7 +42,7 @@ internal sealed class InspectCommand(TextWriter output)
     private static string[] Describe(Value value)
     {
         var shape = value.Info?.Type?.TensorType?.Shape?.Dim.Select(d => d.HasDimValue ? d.DimValue.ToString(CultureInfo.InvariantCulture) : d.DimParam.Length > 0 ? d.DimParam : "?");
-        return [value.Name, value.ElementType.ToString(), shape is null ? "?" : string.Join("x", shape)];
+        return [value.Name, value.ElementType.ToString(), shape is null ? "?" : $"[{string.Join(", ", shape)}]"];
     }
 
     private void Table(IReadOnlyList<string[]> rows, bool rightAlignLast = false)

@@ -13,7 +13,7 @@ namespace CompressOnBuild.Engine.Tests.Evaluation;
 [TestClass]
 public sealed class EvaluatorAssemblyTests
 {
-    private static string Reference(string type) => $"{typeof(EvaluatorAssemblyTests).Assembly.Location}#{typeof(EvaluatorAssemblyTests).FullName}+{type}";
+    internal static string Reference(string type) => $"{typeof(EvaluatorAssemblyTests).Assembly.Location}#{typeof(EvaluatorAssemblyTests).FullName}+{type}";
 
     [TestMethod]
     public void TheOwnMetricDecidesWithAnInterval()

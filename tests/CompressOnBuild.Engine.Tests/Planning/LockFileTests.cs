@@ -21,7 +21,7 @@ public class LockFileTests
         var plan = new Plan([new("b", WeightForm.None, null, 32, hostile, Codes.WeightTooSmall), new("a", WeightForm.Static, "qdq", 8, "12.5 µs", SaturationSafe: true)],
             [new(hostile, new(0.1f, 255)), new("x", new(1.17549435E-38f, 0)), new("y", new(16777217f / 3, 7))], false, [new("a", [0, -16384, 16384])]);
         var inputs = new Fingerprint(new Dictionary<string, string> { ["model"] = new('a', 64), ["seed"] = "1" });
-        var entry = new LockEntry(inputs, plan, new LockedResult(new('0', 64), 5_000_000_000, 0, [new("top1", 0.990667, 750), new("sqnr", -1.5, 1)]));
+        var entry = new LockEntry(inputs, plan, new LockedResult(new('0', 64), 5_000_000_000, 0, [new("top1", 0.990667, 750), new("sqnr", -1.5, 1)], new('e', 64)));
         var bytes = LockFileWriter.Write(LockFile.Empty.With(Key, entry).With(hostile, entry with { Plan = new Plan([], [], true, []) }), "l");
         var read = LockFileReader.Read(bytes, "l");
         Assert.AreEqual(Encoding.UTF8.GetString(bytes), Encoding.UTF8.GetString(LockFileWriter.Write(read, "l")));
@@ -30,6 +30,7 @@ public class LockFileTests
         CollectionAssert.AreEquivalent(plan.Values.ToArray(), same.Plan.Values.ToArray());
         CollectionAssert.AreEqual(plan.Biases![0].Steps.ToArray(), same.Plan.Biases![0].Steps.ToArray());
         CollectionAssert.AreEqual(entry.Result.Metrics.ToArray(), same.Result.Metrics.ToArray());
+        Assert.AreEqual(entry.Result.Evaluator, same.Result.Evaluator);
         Assert.IsEmpty(same.Inputs.Changes(inputs));
         Assert.DoesNotContain((byte)'\r', bytes);
         Assert.DoesNotContain((byte)0x1b, bytes);

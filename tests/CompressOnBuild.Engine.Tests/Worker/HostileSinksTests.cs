@@ -119,6 +119,7 @@ public sealed partial class HostileSinksTests : IDisposable
             Skipped = [new SkippedWeight(N(), N(), [3], 10, Codes.RuleLeftAlone, N())],
             Steps = [N(), N()],
             Warnings = [new Diagnostic(Severity.Warning, Codes.NoData, N(), N())],
+            Errors = [new Diagnostic(Severity.Error, Codes.TooLarge, N(), N()), new Diagnostic(Severity.Error, Codes.RequirementMissed, N(), N())],
             Measurements = result.Measurements with
             {
                 Metrics = [result.Measurements.Metrics[0], new MetricResult("cosine:" + N(), 1, 0.9, 0.1, 0.5, 100, null, true)],
