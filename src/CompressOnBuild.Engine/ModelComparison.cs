@@ -1,3 +1,4 @@
+using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Reporting;
@@ -25,21 +26,25 @@ public static class ModelComparison
         run.TakeOriginalBytes();
         var (model, files, _) = run.Read(path);
         using var session = new Session(run.Original, run.Settings("original"));
-        var bytes = Aligned(model, session, run);
+        var bytes = Aligned(model, session, run, request);
         using var data = run.OpenData(session);
         var pairs = WeightPairs.Of(run.Original, model);
         if (pairs.Missing > 0) run.Steps.Add($"found no counterpart for {pairs.Missing} of {pairs.Missing + pairs.Found.Count} weights: they may be renamed, folded into others or removed");
-        return run.Finish(new CandidateModel(model, bytes, ResultFacts.Read(model, files, 0)) { Weights = pairs.Found }, session, data, run.Evaluator(session, data));
+        var multiplyAdds = MultiplyAdds.Count(model, FirstShapes(model));
+        return run.Finish(new CandidateModel(model, bytes, ResultFacts.Read(model, files, multiplyAdds)) { Weights = pairs.Found, MultiplyAdds = MultiplyAdds.Count(run.Original, FirstShapes(run.Original)) }, session, data, run.Evaluator(session, data));
+
+        Statistics? FirstShapes(Model of) => data is null ? null
+            : Calibrator.Run(of, data.CalibrationRuns(1).Read(cancel), new CalibrationRequest { Values = MultiplyAdds.ValuesToObserve(of), Watchdog = run.Watchdog }, cancel);
     }
 
     /// <summary>Refuses a model with another surface, and brings its outputs into the original's order: all that follows goes by position.</summary>
-    private static byte[] Aligned(Model model, Session original, PairedRun run)
+    private static byte[] Aligned(Model model, Session original, PairedRun run, CompressionRequest request)
     {
         var bytes = OnnxWriter.ToBytes(model);
         using var session = new Session(bytes, run.Settings("second") with { File = model.File });
         string[] differences = [.. Differences("input", original.Inputs, session.Inputs), .. Differences("output", original.Outputs, session.Outputs)];
         if (differences.Length > 0)
-            throw new CompressionException(Codes.ModelsNotComparable, $"the models '{Path.GetFileName(run.Original.File)}' and '{Path.GetFileName(model.File)}' cannot be compared: {string.Join("; ", differences)}. Valid are two models whose inputs and outputs have the same names and element types. Rename or convert them in one of the models.", model.File);
+            throw new CompressionException(Codes.ModelsNotComparable, $"the models '{request.Names.Original}' and '{request.Names.Candidate}' cannot be compared: {string.Join("; ", differences)}. Valid are two models whose inputs and outputs have the same names and element types. Rename or convert them in one of the models.", model.File);
         string[] wanted = [.. original.Outputs.Select(o => o.Name)], found = [.. session.Outputs.Select(o => o.Name)];
         if (wanted.SequenceEqual(found, StringComparer.Ordinal)) return bytes;
         model.Graph.ReorderOutputs([.. wanted.Select(name => Array.IndexOf(found, name))]);
@@ -60,5 +65,5 @@ public static class ModelComparison
         foreach (var extra in second.Where(p => first.All(f => f.Name != p.Name))) yield return $"the second has the {kind} '{extra.Name}', which the first has not";
     }
 
-    private static string Shape(Port port) => string.Join("x", port.Shape.Select(d => d < 0 ? "?" : FormattableString.Invariant($"{d}")));
+    private static string Shape(Port port) => $"[{string.Join(", ", port.Shape.Select(d => d < 0 ? "?" : FormattableString.Invariant($"{d}")))}]";
 }

@@ -26,9 +26,8 @@ internal static class ResultFacts
     /// <summary>Facts of the model that is written as <paramref name="bytes"/>.</summary>
     public static ModelFacts Written(Model model, byte[] bytes, long multiplyAdds) => Of(model, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, multiplyAdds);
 
-    /// <summary>Multiply-accumulates of one run in the nodes with weights, at the shapes that calibration saw; 0 without calibration.</summary>
-    public static long MultiplyAdds(Planner planner) => planner.Statistics is not { } statistics ? 0
-        : planner.Sites.SelectMany(s => s.Uses.Select(u => u.Node)).Distinct().Sum(n => CostTable.MultiplyAdds(n, statistics));
+    /// <summary>Multiply-accumulates of one run, at the shapes that calibration saw; 0 without calibration.</summary>
+    public static long MultiplyAdds(Planner planner) => CompressOnBuild.MultiplyAdds.Count(planner.Prepared, planner.Statistics);
 
     /// <summary>The weights that <paramref name="plan"/> transforms.</summary>
     public static IEnumerable<WeightFacts> Weights(Planner planner, Transformer transformer, Plan plan)

@@ -36,6 +36,32 @@ public sealed class Avx2CheckTests
     }
 
     [TestMethod]
+    public void AMetricThatTheSamplesDoNotDefineIsAGapAndNoError()
+    {
+        if (Processor.SaturatesIntegerProducts) Assert.Inconclusive("This processor has no VNNI: nothing is emulated.");
+        using var model = new ModelCase(Quantized()).With(Labelled());
+        var bytes = File.ReadAllBytes(model.Model);
+        var read = OnnxReader.Read(bytes, model.Model);
+        using var session = new Session(read, new SessionSettings("original"));
+        using var data = EvaluationData.Open(model.Request, read, session)!;
+        var evaluator = new Evaluator(session, data.Metrics, data.Output, judgesOthers: false, seed: 1, threads: 2);
+        var check = new Avx2Check(data, evaluator, new SessionSettings("compressed"), 2, NullCompressionLog.Instance, default);
+        var result = check.Run(read, bytes, [], _ => throw new CompressionException(Codes.MetricDoesNotFit, "auc needs samples of both classes"))!;
+        Assert.AreEqual(Avx2Basis.Unknown, result.Basis);
+        Assert.AreEqual("so many samples as can be computed that way do not define the metric (auc needs samples of both classes)", check.Gap);
+    }
+
+    [TestMethod]
+    public void ACandidateIsCheckedForTheTargetOfTheComparison()
+    {
+        if (Processor.SaturatesIntegerProducts) Assert.Inconclusive("This processor has no VNNI: the original is measured with the same arithmetic.");
+        using var model = new ModelCase(Quantized()).With(Labelled());
+        var request = model.Request with { Candidate = model.Model, MaxAccuracyDrop = 0.05 };
+        Assert.AreEqual(Codes.Avx2AccuracyDropped, Assert.ThrowsExactly<GateException>(() => ModelComparison.Run(request, NullCompressionLog.Instance, default)).Diagnostic.Code);
+        Assert.AreEqual(Verdict.Pass, ModelComparison.Run(request with { Target = Target.CpuVnni }, NullCompressionLog.Instance, default).Verdict);
+    }
+
+    [TestMethod]
     public void ForAnotherTargetNothingIsPromised()
     {
         using var model = new ModelCase(Quantized()).With(Labelled());

@@ -52,8 +52,24 @@ public sealed class CommandLineTests
         Assert.AreEqual((Path.GetFullPath("a.onnx"), Path.GetFullPath("b.onnx"), Path.GetFullPath("val"), 0.02, "b"), (asked!.Model, asked.Candidate, asked.EvaluationData, asked.MaxAccuracyDrop, asked.Name));
         using var json = System.Text.Json.JsonDocument.Parse(output.ToString());
         StringAssert.Contains(json.RootElement.GetProperty("summary").GetString(), "a.onnx 14.0 MB -> b.onnx 3.7 MB");
+        Assert.AreEqual(Target.Cpu, asked.Target);
+        Assert.AreEqual(0, Run("compare", "a.onnx", "b.onnx", "--target", "cpu-vnni", "--output", folder), error.ToString());
+        Assert.AreEqual(Target.CpuVnni, asked!.Target);
+        Assert.AreEqual(1, Run("compare", "a.onnx", "b.onnx", "--target", "gpu"), "no target");
         Assert.AreEqual(2, Run("compare", "a.onnx"), "one model is none to compare");
         Assert.AreEqual(2, Run("compare", "a.onnx", "b.onnx", "--recipe", "int8"), "nothing is compressed");
+    }
+
+    [TestMethod]
+    public void ModelsOfOneFileNameAreToldApartByTheirFolders()
+    {
+        Assert.AreEqual(0, Run("compare", "runs/v1/out/m.onnx", "runs/v2/out/m.onnx", "--output", folder), error.ToString());
+        Assert.AreEqual("v1/out/m.onnx → v2/out/m.onnx", asked!.Title);
+        StringAssert.Contains(output.ToString(), "CompressOnBuild: v1/out/m.onnx 14.0 MB -> v2/out/m.onnx 3.7 MB");
+        Run("compare", "v1/a.onnx", "v2/b.onnx", "--output", folder);
+        Assert.AreEqual("a.onnx → b.onnx", asked.Title);
+        Run("compare", "v1/a.onnx", "v1/a.onnx", "--output", folder);
+        Assert.AreEqual("a.onnx → a.onnx", asked.Title, "the same file");
     }
 
     [TestMethod]
