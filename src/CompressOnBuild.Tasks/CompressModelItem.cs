@@ -17,9 +17,6 @@ internal sealed class CompressModelItem
         "Recipe", "Goal", "TargetDevice", "CalibrationData", "EvaluationData", "Preprocessing", "Metric", "Evaluator", "MaxAccuracyDrop", "Require",
         "MaxRegression", "MaxSize", "MaxLatency", "Deployment", "Transport", "LogicalName", "AccessorName", "Seed",
     ];
-    /// <summary>What every item has; named because their distances to ours need not be computed in every build.</summary>
-    private static readonly string[] s_builtIn =
-        ["FullPath", "RootDir", "Filename", "Extension", "RelativeDir", "Directory", "RecursiveDir", "Identity", "ModifiedTime", "CreatedTime", "AccessedTime"];
     private static readonly string[] s_goals = ["balanced", "size", "speed"];
     private static readonly string[] s_targets = ["cpu", "cpu-vnni", "cuda", "directml", "qnn", "coreml", "web"];
     private static readonly string[] s_deployments = ["embed", "content", "none"];
@@ -112,27 +109,9 @@ internal sealed class CompressModelItem
     {
         foreach (string name in _item.MetadataNames)
         {
-            if (name.Length <= 3 || Contains(s_known, name) || Contains(s_builtIn, name) || name.StartsWith("DefiningProject", StringComparison.OrdinalIgnoreCase))
-                continue;
-            foreach (string known in s_known)
-            {
-                if (Math.Abs(known.Length - name.Length) <= 2 && Distance(name, known) <= 2)
-                {
-                    warn($"'{Spec}' has the metadata '{name}', which means nothing to CompressOnBuild. Did you mean {known}?");
-                    break;
-                }
-            }
+            if (MetadataSpelling.Meant(name, s_known) is { } meant)
+                warn($"'{Spec}' has the metadata '{name}', which means nothing to CompressOnBuild. Did you mean {meant}?");
         }
-    }
-
-    private static bool Contains(string[] names, string name)
-    {
-        foreach (string known in names)
-        {
-            if (string.Equals(known, name, StringComparison.OrdinalIgnoreCase))
-                return true;
-        }
-        return false;
     }
 
     private string Value(string metadata) => _item.GetMetadata(metadata).Trim();
@@ -229,33 +208,14 @@ internal sealed class CompressModelItem
     private void Bad(string metadata, string found, string valid) =>
         _report(TaskCodes.BadMetadata, $"{metadata} of '{Spec}' is '{found}'. Valid is {valid}. Correct the metadata of the CompressModel item.");
 
-    private string Absolute(string path)
+    private string Absolute(string path) => Absolute(path, _projectDirectory);
+
+    /// <summary>A path of the project file as a full one, without a separator at its end.</summary>
+    internal static string Absolute(string path, string projectDirectory)
     {
         if (Path.DirectorySeparatorChar == '/')
             path = path.Replace('\\', '/');
-        string full = Path.GetFullPath(Path.Combine(_projectDirectory, path));
+        string full = Path.GetFullPath(Path.Combine(projectDirectory, path));
         return full.Length > 1 && full[full.Length - 1] == Path.DirectorySeparatorChar && Path.GetPathRoot(full) != full ? full.TrimEnd(Path.DirectorySeparatorChar) : full;
-    }
-
-    /// <summary>Edits (insert, delete, replace, swap of neighbours) between two names, ignoring case.</summary>
-    private static int Distance(string a, string b)
-    {
-        var rows = new int[a.Length + 1, b.Length + 1];
-        for (int i = 0; i <= a.Length; i++)
-            rows[i, 0] = i;
-        for (int j = 0; j <= b.Length; j++)
-            rows[0, j] = j;
-        for (int i = 1; i <= a.Length; i++)
-        {
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int cost = char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 1]) ? 0 : 1;
-                int best = Math.Min(Math.Min(rows[i - 1, j] + 1, rows[i, j - 1] + 1), rows[i - 1, j - 1] + cost);
-                if (i > 1 && j > 1 && char.ToUpperInvariant(a[i - 1]) == char.ToUpperInvariant(b[j - 2]) && char.ToUpperInvariant(a[i - 2]) == char.ToUpperInvariant(b[j - 1]))
-                    best = Math.Min(best, rows[i - 2, j - 2] + 1);
-                rows[i, j] = best;
-            }
-        }
-        return rows[a.Length, b.Length];
     }
 }

@@ -96,7 +96,7 @@ public sealed class ResolveCompressModels : Task
     [Output]
     public ITaskItem[] Results { get; set; } = [];
 
-    /// <summary>The errors and warnings that were logged, each a line in the form of <see cref="WorkerLine"/>.</summary>
+    /// <summary>The errors and warnings that were logged, each a line in the form of <see cref="WorkerLine"/>, with the metadata <c>Model</c> where an error leaves that one without a result.</summary>
     [Output]
     public ITaskItem[] Diagnostics { get; set; } = [];
 
@@ -145,10 +145,11 @@ public sealed class ResolveCompressModels : Task
         {
             bool valid = true;
             string project = item.GetMetadata("DefiningProjectFullPath");
+            string full = CompressModelItem.Absolute(item.ItemSpec, directory);
             void Report(string code, string text)
             {
                 valid = false;
-                Error(code, project, text);
+                Error(code, project, text, full);
             }
             var model = new CompressModelItem(item, directory, Report);
             if (valid)
@@ -181,7 +182,7 @@ public sealed class ResolveCompressModels : Task
                 {
                     Error(TaskCodes.DuplicateModelName, second.DefiningProject,
                         $"The models '{first.Spec}' and '{second.Spec}' both have the {clash}. Each model of a project needs its own LogicalName and AccessorName. " +
-                        "Set them on one of the items, or remove the item that is there twice.");
+                        "Set them on one of the items, or remove the item that is there twice.", second.ModelPath);
                     models.RemoveAt(i);
                     break;
                 }
@@ -205,7 +206,7 @@ public sealed class ResolveCompressModels : Task
         {
             valid = false;
             if (!KeysOnly && Wanted is null)
-                Error(code, model.DefiningProject, text);
+                Error(code, model.DefiningProject, text, model.ModelPath);
         });
         if (!valid)
             return;
@@ -270,7 +271,7 @@ public sealed class ResolveCompressModels : Task
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             Error(TaskCodes.OutputFolderNotWritable, model.DefiningProject,
-                $"The result of '{model.Spec}' cannot be written to '{folder}': {e.Message} The folder must be writable. Change its permissions or BaseIntermediateOutputPath.");
+                $"The result of '{model.Spec}' cannot be written to '{folder}': {e.Message} The folder must be writable. Change its permissions or BaseIntermediateOutputPath.", model.ModelPath);
             return false;
         }
     }
@@ -350,14 +351,14 @@ public sealed class ResolveCompressModels : Task
         _copied.Add(item);
     }
 
-    private void Error(string code, string project, string text)
+    private void Error(string code, string project, string text, string model = "")
     {
         Invalid = true;
         if (KeysOnly || !(Wanted is null || code == TaskCodes.OutputFolderNotWritable || code == TaskCodes.StaleWithNoBuild))
             return;
         string file = project.Length > 0 ? project : ProjectPath, clean = LogText.Clean(text);
         Log.LogError(null, code, code, file, 0, 0, 0, 0, clean);
-        Keep("error", code, file, clean);
+        Keep("error", code, file, clean, model);
     }
 
     private void Warn(string code, string project, string text)
@@ -367,8 +368,12 @@ public sealed class ResolveCompressModels : Task
         Keep("warning", code, project, clean);
     }
 
-    private void Keep(string severity, string code, string file, string text) =>
-        _diagnostics.Add(new TaskItem(Escaping.Escape(WorkerLine.Format(severity, code, LogText.Clean(file), 0, 0, text))));
+    private void Keep(string severity, string code, string file, string text, string model = "")
+    {
+        var line = new TaskItem(Escaping.Escape(WorkerLine.Format(severity, code, LogText.Clean(file), 0, 0, text)));
+        line.SetMetadata("Model", Escaping.Escape(model));
+        _diagnostics.Add(line);
+    }
 
     private static string[] SplitList(string list)
     {

@@ -49,22 +49,22 @@ public sealed class WriteBuildLogs : WorkerTask
         // Builds of several frameworks run side by side.
         _responseFile = Path.Combine(OutputRoot, name + "." + TargetFramework + ".logs.rsp");
         string diagnostics = Path.ChangeExtension(_responseFile, ".txt");
-        var text = new StringBuilder();
+        StringBuilder text = new(), said = new();
         Append(text, "project", Project);
         foreach (ITaskItem result in Results)
         {
             Append(text, "model", result.GetMetadata("Model"));
             Append(text, "result", result.ItemSpec);
         }
+        // Those of a model without a result come after its path.
+        foreach (ITaskItem line in ItemDiagnostics)
+            said.Append(line.GetMetadata("Model").Replace('\n', ' ').Replace('\r', ' ')).Append('\n').Append(line.ItemSpec).Append('\n');
         Append(text, "diagnostics", diagnostics);
         Append(text, "error-log", Absolute(ErrorLog));
         Append(text, "test-log", Absolute(TestLog));
         Append(text, "bom", Absolute(Bom));
         Append(text, "append-summary", GitHubSummary);
         Append(text, "summary", summary);
-        var said = new StringBuilder();
-        foreach (ITaskItem line in ItemDiagnostics)
-            said.Append(line.ItemSpec).Append('\n');
         try
         {
             Directory.CreateDirectory(OutputRoot);

@@ -100,6 +100,47 @@ public sealed class ResolveCompressModelsTests : IDisposable
     }
 
     [TestMethod]
+    [DataRow("Recipie", "Recipe")]
+    [DataRow("Metrics", "Metric")]
+    [DataRow("AccuracyDrop", "MaxAccuracyDrop")]
+    [DataRow("MaxDrop", "MaxAccuracyDrop")]
+    [DataRow("MaxAccuracyLoss", "MaxAccuracyDrop")]
+    [DataRow("MaximumSize", "MaxSize")]
+    [DataRow("CalibrationSet", "CalibrationData")]
+    [DataRow("Calibration", "CalibrationData")]
+    [DataRow("EvalData", "EvaluationData")]
+    [DataRow("EvaluationFolder", "EvaluationData")]
+    [DataRow("Latency", "MaxLatency")]
+    [DataRow("recipe", null)]
+    [DataRow("Owner", null)]
+    [DataRow("Name", null)]
+    [DataRow("Size", null)]
+    [DataRow("Dataset", null)]
+    [DataRow("DataSource", null)]
+    [DataRow("ModelName", null)]
+    [DataRow("Tool", null)]
+    [DataRow("CopyToOutputDirectory", null)]
+    [DataRow("EvaluationNotes", null)]
+    [DataRow("TargetPath", null)]
+    [DataRow("TargetFramework", null)]
+    [DataRow("LicenseFile", null)]
+    public void NamesThatLackWordsAreOursAndOthersTheUsers(string name, string? meant)
+    {
+        Assert.IsTrue(Task(Model("m.onnx", (name, "x"))).Execute() || meant is null);
+        var said = _engine.Warnings.Where(w => w.Code == "COB0008").Select(w => w.Message!).SingleOrDefault();
+        Assert.AreEqual(meant is null ? null : $"Did you mean {meant}?", said?[said.IndexOf("Did you", StringComparison.Ordinal)..]);
+    }
+
+    [TestMethod]
+    public void ErrorsOfAnItemNameItsModel()
+    {
+        var task = Task(Model("m.onnx", ("Goal", "x")), Model("good.onnx"));
+        task.UnavailableProperties = "CompressOnBuildTimeBudget";
+        Assert.IsFalse(task.Execute());
+        CollectionAssert.AreEqual((string[])["", _folder["m.onnx"]], task.Diagnostics.Select(d => d.GetMetadata("Model")).ToArray());
+    }
+
+    [TestMethod]
     public void ModelsThatShareAFileNameGetFoldersOfTheirOwn()
     {
         var task = Task(Model("a/m.onnx"), Model("b/m.onnx", ("LogicalName", "b.onnx"), ("AccessorName", "B")));

@@ -6,7 +6,7 @@ namespace CompressOnBuild.Reporting;
 /// <summary>Which logs of a build are asked for, each with the file it goes to; null: not this one.</summary>
 /// <param name="ErrorLog">SARIF.</param>
 /// <param name="TestLog">JUnit XML.</param>
-/// <param name="Bom">CycloneDX; not written when the build failed.</param>
+/// <param name="Bom">CycloneDX; removed when the build failed: that of an earlier build would list what this one did not make.</param>
 /// <param name="Summary">Markdown, replaced.</param>
 /// <param name="AppendedSummary">Markdown, appended unless the file already holds the very same text.</param>
 internal sealed record BuildLogFiles(string? ErrorLog = null, string? TestLog = null, string? Bom = null, string? Summary = null, string? AppendedSummary = null)
@@ -14,13 +14,14 @@ internal sealed record BuildLogFiles(string? ErrorLog = null, string? TestLog = 
     public bool IsEmpty => ErrorLog is null && TestLog is null && Bom is null && Summary is null && AppendedSummary is null;
 
     /// <summary>Writes them. A log that only a build server reads never fails a build: what is wrong with it is returned as a warning.</summary>
-    /// <exception cref="CompressionException">COB5001: one of the first three cannot be written.</exception>
+    /// <exception cref="CompressionException">COB5001: one of the first three cannot be written or removed.</exception>
     public IReadOnlyList<Diagnostic> Write(BuildLog log)
     {
         ArgumentNullException.ThrowIfNull(log);
         if (ErrorLog is not null) Replace(ErrorLog, SarifLog.Write(log));
         if (TestLog is not null) Replace(TestLog, Reporting.TestLog.Write(log));
-        if (Bom is not null && !log.HasErrors) Replace(Bom, BillOfMaterials.Write(log));
+        if (Bom is not null && log.HasErrors) OutputFile.Delete(Bom);
+        else if (Bom is not null) Replace(Bom, BillOfMaterials.Write(log));
         var warnings = new List<Diagnostic>();
         foreach (var (file, write) in new (string?, Action<string, byte[]>)[] { (Summary, Replace), (AppendedSummary, Append) })
         {

@@ -32,12 +32,14 @@ internal sealed class LogsCommand(TextWriter output, TextWriter error)
         try
         {
             var file = parsed.GetRequiredValue(project);
+            var items = ItemsSaid(parsed.GetValue(diagnostics));
             var logged = (parsed.GetValue(models) ?? []).Zip(parsed.GetValue(results) ?? [], (model, folder) =>
             {
                 var said = Said(Path.Combine(folder, "diagnostics.txt"));
-                return LoggedModel.Read(model, StoredPlace(folder, said), said);
+                return LoggedModel.Read(model, StoredPlace(folder, said), [.. said, .. items[model]]);
             }).ToList();
-            var build = new BuildLog(Path.GetFileNameWithoutExtension(file), file, Path.GetDirectoryName(file)!, logged, Said(parsed.GetValue(diagnostics)));
+            logged.AddRange(items.Where(i => i.Key.Length > 0 && logged.All(l => l.File != i.Key)).Select(i => LoggedModel.Read(i.Key, null, [.. i])));
+            var build = new BuildLog(Path.GetFileNameWithoutExtension(file), file, Path.GetDirectoryName(file)!, logged, [.. items[""]]);
             foreach (var warning in (files.Read(parsed) with { Summary = parsed.GetValue(summary), AppendedSummary = parsed.GetValue(appended) }).Write(build)) log.Warning(warning);
         }
         catch (CompressionException e)
@@ -56,6 +58,10 @@ internal sealed class LogsCommand(TextWriter output, TextWriter error)
         var failed = Path.Combine(folder, "failed");
         return Directory.Exists(failed) ? failed : null;
     }
+
+    /// <summary>What was said of the items, by the path of the model that an error left without a result, else by an empty one: pairs of lines.</summary>
+    private static ILookup<string, Diagnostic> ItemsSaid(string? file) => (File.Exists(file) ? File.ReadLines(file) : []).Chunk(2)
+        .Where(pair => pair.Length == 2).Select(pair => (Model: pair[0], Said: MachineLog.Parse(pair[1]))).Where(p => p.Said is not null).ToLookup(p => p.Model, p => p.Said!);
 
     private static List<Diagnostic> Said(string? file) => !File.Exists(file) ? [] : [.. File.ReadLines(file).Select(MachineLog.Parse).OfType<Diagnostic>()];
 }

@@ -112,11 +112,36 @@ public sealed class BuildLogTests : IDisposable
     }
 
     [TestMethod]
-    public void ADamagedResultIsACodedErrorAndAFailedBuildLeavesTheBillOfMaterials()
+    public void AFailedBuildTakesTheBillOfMaterialsOfTheLastOneAway()
     {
-        File.WriteAllText(folder["bom.json"], "old");
-        new BuildLogFiles(Bom: folder["bom.json"]).Write(Log(new Diagnostic(Severity.Error, Codes.TooLarge, "too large")));
-        Assert.AreEqual("old", File.ReadAllText(folder["bom.json"]));
+        var files = new BuildLogFiles(Bom: folder["bom.json"]);
+        files.Write(Log());
+        Assert.IsTrue(File.Exists(folder["bom.json"]));
+        var failed = Log(new Diagnostic(Severity.Error, Codes.TooLarge, "too large"));
+        files.Write(failed);
+        Assert.IsFalse(File.Exists(folder["bom.json"]), "it lists what this build did not make");
+        files.Write(failed);
+    }
+
+    [TestMethod]
+    public void AnItemWithErrorsIsItsModelsCaseUnderTheNameThatPassedBefore()
+    {
+        string[] Names(BuildLog log) => [.. XElement.Load(new MemoryStream(TestLog.Write(log))).Descendants("testcase").Select(c => $"{(string)c.Attribute("classname")!} {(string)c.Attribute("name")!} {c.Elements().FirstOrDefault()?.Name}")];
+        BuildLog Of(params Diagnostic[] said) => new("app", null, folder.Path, [LoggedModel.Read(folder["m.onnx"], null, said)], []);
+        CollectionAssert.AreEqual((string[])["app.m.onnx compression error"], Names(Of(new Diagnostic(Severity.Error, "COB0001", "Goal is 'x'."), new Diagnostic(Severity.Error, "COB0004", "no folder"))));
+        // An item that is there twice has the result of the first.
+        var twice = Names(Log(new Diagnostic(Severity.Error, Codes.DuplicateModelName, "both have the LogicalName")));
+        CollectionAssert.IsSubsetOf(Names(Log()).Select(n => n.Trim()).Where(n => !n.Contains(" compression", StringComparison.Ordinal)).ToArray(), twice.Select(n => n.Trim()).ToArray());
+        CollectionAssert.Contains(twice, "app.m.onnx compression error");
+        // Several errors of the project are one case.
+        var project = new BuildLog("app", null, folder.Path, [], [new Diagnostic(Severity.Error, "COB0006", "one."), new Diagnostic(Severity.Error, "COB0006", "two.")]);
+        CollectionAssert.AreEqual((string[])["app.app project error"], Names(project));
+        StringAssert.Contains(XElement.Load(new MemoryStream(TestLog.Write(project))).Value, "COB0006: one. two.");
+    }
+
+    [TestMethod]
+    public void ADamagedResultIsACodedError()
+    {
         Log();
         foreach (var text in new[] { "{", "{}", "[]", "{\"limits\":3}" })
         {
