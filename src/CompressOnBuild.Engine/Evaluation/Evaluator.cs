@@ -1,3 +1,4 @@
+using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation.Datasets;
 using CompressOnBuild.Evaluation.Metrics;
 using CompressOnBuild.Onnx;
@@ -76,7 +77,7 @@ internal sealed class Evaluator
             Split = split, Series = Series(1), Runs = new List<Sample>?[split.Count], Outputs = new List<Tensor[]>?[split.Count],
         };
         long kept = 0;
-        InOrder.ForEach(split.Count, threads, i =>
+        ForEach(split, i =>
         {
             var (scored, walk) = (new Scored(1), new Walk(original, split.Recurrence));
             List<Sample>? runs = [];
@@ -107,7 +108,7 @@ internal sealed class Evaluator
     public Comparison Compare(Session compressed, Reference reference, Action<double>? progress, CancellationToken cancel)
     {
         var (series, others, split) = (Series(1), Others(), reference.Split);
-        InOrder.ForEach(reference.Count, threads, i =>
+        ForEach(split, i =>
         {
             var (scored, walk, originals) = (new Scored(1), new Walk(compressed, split.Recurrence), new Walk(original, split.Recurrence));
             var step = 0;
@@ -135,7 +136,7 @@ internal sealed class Evaluator
     public Comparison CompareOnce(Runner compressed, Split split, SampleChanges? changes, Action<double>? progress, CancellationToken cancel)
     {
         var (before, after, others) = (Series(metrics.Count), Series(metrics.Count), Others());
-        InOrder.ForEach(split.Count, threads, i =>
+        ForEach(split, i =>
         {
             var (first, second) = (new Scored(metrics.Count), new Scored(metrics.Count));
             var (originals, walk) = (new Walk(original, split.Recurrence), new Walk(compressed, split.Recurrence));
@@ -157,6 +158,17 @@ internal sealed class Evaluator
         }, progress, cancel);
         return Result(before, after, others);
     }
+
+    // A metric knows its sample and not where the label is written.
+    private void ForEach<T>(Split split, Func<int, T> run, Action<int, T> add, Action<double>? progress, CancellationToken cancel) => InOrder.ForEach(split.Count, threads, i =>
+    {
+        try { return run(i); }
+        catch (CompressionException e) when (e.Diagnostic is { Code: Codes.LabelOutOfRange, File: null })
+        {
+            var (file, line) = split.Dataset.LabelPlace(split.Indices[i]);
+            throw new CompressionException(e.Diagnostic with { File = file, Line = line }, e);
+        }
+    }, add, progress, cancel);
 
     private bool NeedsOriginal => judgesOthers || metrics[0].ReadsOriginal;
 

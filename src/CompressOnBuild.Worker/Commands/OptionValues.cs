@@ -23,8 +23,7 @@ internal sealed partial class OptionValues(List<Diagnostic> errors)
         if (string.IsNullOrEmpty(text)) return absent;
         foreach (var (word, value) in valid)
             if (word.Equals(text, StringComparison.OrdinalIgnoreCase)) return value;
-        var near = Spelling.Nearest(text, valid.Select(v => v.Word));
-        Error(Codes.InvalidChoice, $"'{option}' is '{text}'.{(near is null ? "" : $" Did you mean '{near}'?")} Valid values are {string.Join(", ", valid.Select(v => v.Word))}.");
+        Error(Codes.InvalidChoice, $"'{option}' is '{text}'.{Spelling.Hint(text, valid.Select(v => v.Word))} Valid values are {string.Join(", ", valid.Select(v => v.Word))}.");
         return absent;
     }
 
@@ -82,10 +81,10 @@ internal sealed partial class OptionValues(List<Diagnostic> errors)
             {
                 var requirement = new Requirement(match.Groups[1].Value, match.Groups[2].Value == ">=", value);
                 if (result.Any(r => r.Metric == requirement.Metric && r.AtLeast == requirement.AtLeast))
-                    Error(Codes.InvalidRequirement, $"'{option}' has two conditions '{requirement.Metric}{match.Groups[2].Value}'. Remove one.");
+                    Error(Codes.InvalidRequirement, $"'{option}' has two conditions '{requirement.Metric}{match.Groups[2].Value}'. Valid is one for each metric and direction. Remove one.");
                 else result.Add(requirement);
             }
-            else Error(Codes.InvalidRequirement, $"'{option}' has the condition '{condition}'. Valid is a metric, >= or <=, and a number: top1>=0.80.");
+            else Error(Codes.InvalidRequirement, $"'{option}' has the condition '{condition}'. Valid is a metric, >= or <=, and a number: top1>=0.80. Correct the condition; several are separated by semicolons.");
         }
         return result;
     }

@@ -48,6 +48,17 @@ public sealed class BadDataTests : BadInput
     }
 
     [TestMethod]
+    public void ALabelThatTheModelDoesNotHaveIsFoundInItsLine()
+    {
+        Folder.Write("table.csv", $"x,label\n{string.Concat(Enumerable.Range(0, 40).Select(i => $"{i},{(i % 2 == 1 ? 9 : 0)}\n"))}");
+        var line = Refused("COB1124", Save(new ModelBuilder().Input("x", 1, 1).Output("y", 1, 3).Weight("w", 1, 0.5f, 1, 3).Node("MatMul", ["x", "w"], ["y"])), "--evaluation-data", Folder["table.csv"]);
+        // Which of the wrong ones is met first is open; line 2 is the first sample.
+        var place = System.Text.RegularExpressions.Regex.Match(line, @"table\.csv\((\d+)\): error COB1124: sample '(\d+)'");
+        Assert.AreEqual(1, int.Parse(place.Groups[2].Value, System.Globalization.CultureInfo.InvariantCulture) % 2, line);
+        Assert.AreEqual(place.Groups[1].Value, (int.Parse(place.Groups[2].Value, System.Globalization.CultureInfo.InvariantCulture) + 2).ToString(System.Globalization.CultureInfo.InvariantCulture));
+    }
+
+    [TestMethod]
     [DataRow("name,class\na.png,1\n", "labels.csv(1,1)", "the header is 'name,class'")]
     [DataRow("file,label\na.png,cat\n", "labels.csv(2,7)", "the label 'cat' is no class")]
     [DataRow("file,label\nb.png,1\n", "labels.csv(2,1)", "'b.png' does not exist")]

@@ -17,6 +17,8 @@ internal interface IDataset : IDisposable
     string Id(int index);
     /// <summary>The label of sample <paramref name="index"/> without reading its inputs; null where the data has none.</summary>
     Label? Label(int index);
+    /// <summary>Where the label of sample <paramref name="index"/> is written, for messages: file and line, 0 where it has none.</summary>
+    (string File, int Line) LabelPlace(int index) => (Path, 0);
     /// <summary>The kind of all labels.</summary>
     LabelKind LabelKind { get; }
     /// <summary>Names of the classes, by number; null where the data has none.</summary>

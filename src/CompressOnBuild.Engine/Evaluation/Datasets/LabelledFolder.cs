@@ -1,6 +1,7 @@
 using System.Globalization;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation.Datasets.Images;
+using CompressOnBuild.Evaluation.Datasets.Tables;
 
 namespace CompressOnBuild.Evaluation.Datasets;
 
@@ -34,6 +35,15 @@ internal sealed record LabelledFolder(string Path, FileKind Kind, IReadOnlyList<
             var labels = System.IO.Path.Combine(Path, LabelFile);
             return Samples.Select((_, i) => FileOf(i)).Concat(File.Exists(labels) ? [labels] : []);
         }
+    }
+
+    /// <summary>Line of labels.csv, or the class folder.</summary>
+    public (string File, int Line) LabelPlace(int index)
+    {
+        var labels = System.IO.Path.Combine(Path, LabelFile);
+        if (!File.Exists(labels)) return (System.IO.Path.GetDirectoryName(FileOf(index))!, 0);
+        using var table = new CsvTable(labels, Codes.LabelsInvalid);
+        return (labels, table.Line(index));
     }
 
     public string FileOf(int index) => System.IO.Path.Combine(Path, Samples[index].Id);

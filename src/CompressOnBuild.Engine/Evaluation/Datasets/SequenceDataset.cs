@@ -65,6 +65,8 @@ internal sealed class SequenceDataset : IDataset
 
     public Label? Label(int index) => folder.Samples[index].Label;
 
+    public (string File, int Line) LabelPlace(int index) => folder.LabelKind == LabelKind.None ? (folder.FileOf(index), 0) : folder.LabelPlace(index);
+
     /// <summary>The first step, whose states are missing: a sequence has no inputs of its own.</summary>
     public Sample Read(int index) => Runs(index).First();
 

@@ -42,6 +42,7 @@ internal sealed class SoundDataset : IDataset
     public string Id(int index) => folder.Samples[index].Id;
 
     public Label? Label(int index) => folder.Samples[index].Label;
+    public (string File, int Line) LabelPlace(int index) => folder.LabelPlace(index);
 
     public Sample Read(int index)
     {

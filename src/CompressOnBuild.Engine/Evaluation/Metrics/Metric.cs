@@ -34,7 +34,7 @@ internal static class Metric
     {
         foreach (var name in names)
             if (!Names.Contains(name))
-                throw new CompressionException(Codes.MetricUnknown, $"the metric '{name}' is unknown. Valid are {string.Join(", ", Names)}. Correct 'Metric' or 'Require'.");
+                throw new CompressionException(Codes.MetricUnknown, $"the metric '{name}' is unknown.{Spelling.Hint(name, Names)} Valid are {string.Join(", ", Names)}. Correct 'Metric' or 'Require'.");
     }
 
     /// <summary>

@@ -64,6 +64,8 @@ internal sealed class TableDataset : IDataset
 
     public Label? Label(int index) => labels?[index];
 
+    public (string File, int Line) LabelPlace(int index) => (Path, table.Line(index));
+
     public Sample Read(int index) => DataFiles.Reading(Path, () =>
     {
         var values = new Dictionary<string, Tensor>(constants, StringComparer.Ordinal);
