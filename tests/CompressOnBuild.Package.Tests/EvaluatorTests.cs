@@ -6,6 +6,23 @@ namespace CompressOnBuild.Package.Tests;
 public class EvaluatorTests
 {
     [TestMethod]
+    public void TheExampleOfTheReadmeCompilesAndIsFound()
+    {
+        var readme = File.ReadAllText(Path.Combine(DotNet.RepositoryRoot, "README.md")).ReplaceLineEndings("\n");
+        var tones = Path.Combine(DotNet.RepositoryRoot, "testassets", "samples", "tones");
+        // The item of the example, with the model and the data that lie here.
+        var items = Block("evaluator project", 1);
+        using var project = new SampleProject(items.Replace("models/shapes.onnx", "tones.onnx", StringComparison.Ordinal).Replace("data/val\"", "val.npz\" Recipe=\"none\"", StringComparison.Ordinal), realWorker: true);
+        foreach (var name in (string[])["tones.onnx", "val.npz"]) File.Copy(Path.Combine(tones, name), project[name]);
+        project.Write("../Metrics/Metrics.csproj", Block("evaluator project").Replace("1.0.0", PackedPackage.Version, StringComparison.Ordinal));
+        project.Write("../Metrics/WeightedAccuracy.cs", Block("evaluator"));
+        Assert.Contains("weighted-accuracy 0.98", project.Build().Succeeded(workerRuns: 0).Lines("CompressOnBuild: tones.onnx").Single());
+
+        // The code block below a marker, or one of those that follow.
+        string Block(string marker, int later = 0) => readme[readme.IndexOf($"<!-- {marker} -->", StringComparison.Ordinal)..].Split("```")[1 + 2 * later].Split('\n', 2)[1];
+    }
+
+    [TestMethod]
     public void AMetricOfAReferencedProjectIsBuiltFirstDecidesAndIsAnInput()
     {
         var tones = Path.Combine(DotNet.RepositoryRoot, "testassets", "samples", "tones");
