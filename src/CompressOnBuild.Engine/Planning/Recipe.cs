@@ -96,7 +96,7 @@ public sealed record Recipe
         if (PresetText(nameOrPath) is { } preset) return RecipeReader.Read(Encoding.UTF8.GetBytes(preset), nameOrPath, nameOrPath);
         if (!File.Exists(nameOrPath))
             throw new CompressionException(Codes.RecipeNotFound,
-                $"there is no recipe '{nameOrPath}'. Presets are {string.Join(", ", Presets)}. Use one of them, or the path of an existing recipe file (*.json).");
+                $"there is no recipe '{nameOrPath}'.{Spelling.Hint(nameOrPath, Presets)} Presets are {string.Join(", ", Presets)}. Use one of them, or the path of an existing recipe file (*.json).");
         byte[] bytes;
         try { bytes = File.ReadAllBytes(nameOrPath); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

@@ -13,7 +13,11 @@ public sealed class BadRequestTests : BadInput
         StringAssert.Contains(Refused("COB0032", model, "--run-timeout", "0"), "seconds above 0");
         Refused("COB0031", model, "--goal", "smaller");
         Refused("COB0033", model, "--max-size", "4 parsecs");
-        Refused("COB0034", model, "--require", "top1=1");
+        StringAssert.EndsWith(Refused("COB0034", model, "--require", "top1=1"), "Correct the condition; several are separated by semicolons.");
+        StringAssert.Contains(Refused("COB1121", model, "--metric", "cosin"), "Did you mean 'cosine'?");
+        StringAssert.Contains(Refused("COB2001", model, "--recipe", "int8-weight"), "Did you mean 'int8-weights'?");
+        StringAssert.Contains(Refused("COB2001", model, "--recipe", "int4"), "Did you mean 'int4-weights'?");
+        Assert.DoesNotContain("Did you mean", Refused("COB2001", model, "--recipe", "zebra"));
         Refused("COB0035", model, "--name", "../m");
     }
 
