@@ -1,3 +1,4 @@
+using System.Reflection;
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Encodings;
@@ -87,8 +88,8 @@ public sealed class Compressor
 
     private double Limit => request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop;
 
-    /// <summary>Version of this engine, the package's version.</summary>
-    public static string ToolVersion { get; } = typeof(Compressor).Assembly.GetName().Version!.ToString(3);
+    /// <summary>Version of this engine, the package's version: <c>1.0.0</c>, <c>1.1.0-preview.2</c>.</summary>
+    public static string ToolVersion { get; } = typeof(Compressor).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
 
     private Model Prepare(Session session, EvaluationData? data, Recipe recipe)
     {
