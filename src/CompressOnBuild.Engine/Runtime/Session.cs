@@ -29,11 +29,18 @@ internal delegate void OutputReader(int index, ElementType elementType, ReadOnly
 /// </summary>
 internal sealed class Session : IDisposable
 {
+    /// <summary>A run of this length does not notice that it gets its memory afresh.</summary>
+    private static readonly long LongRun = Stopwatch.Frequency / 5;
+    /// <summary>Below it, what sessions hold between their runs does not matter.</summary>
+    private const long LargeProcess = 2L << 30;
+
     private readonly InferenceSession session;
     private readonly SessionSettings settings;
     private readonly string[] outputNames;
     private static long ticksInAll;
     private long ticksInRuntime;
+    /// <summary>Length of the run that ended last; before the first one, a long one.</summary>
+    private long lastRun = long.MaxValue;
 
     static Session()
     {
@@ -97,7 +104,7 @@ internal sealed class Session : IDisposable
     /// <exception cref="CompressionException">COB1021 when the runtime fails on these inputs.</exception>
     public Tensor[] Run(IReadOnlyDictionary<string, Tensor> inputs, CancellationToken cancel = default)
     {
-        using var feed = Bind(inputs);
+        using var feed = Bind(inputs).Sparing();
         using var results = feed.RunOnce(outputNames, cancel);
         return [.. results.Select(FromOrt)];
     }
@@ -109,7 +116,7 @@ internal sealed class Session : IDisposable
     /// <exception cref="CompressionException">COB1021 when the runtime fails on these inputs.</exception>
     public void Run(IReadOnlyDictionary<string, Tensor> inputs, IReadOnlyList<string> names, OutputReader read, CancellationToken cancel = default)
     {
-        using var feed = Bind(inputs);
+        using var feed = Bind(inputs).Sparing();
         using var results = feed.RunOnce(names, cancel);
         if (settings.Threads == 1 || results.Count == 1)
             for (var i = 0; i < results.Count; i++) Show(results[i], i);
@@ -156,6 +163,16 @@ internal sealed class Session : IDisposable
         /// <exception cref="CompressionException">COB1021 when the runtime fails on these inputs.</exception>
         public void Run(CancellationToken cancel = default) => RunOnce(owner.outputNames, cancel).Dispose();
 
+        /// <summary>
+        /// Has the runtime give its memory back after each run, where that is worth it: a network on large pictures leaves gigabytes in each of
+        /// the sessions that take turns.
+        /// </summary>
+        internal Feed Sparing()
+        {
+            if (Interlocked.Read(ref owner.lastRun) >= LongRun && ProcessMemory.WorkingSet() > LargeProcess) options.AddRunConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
+            return this;
+        }
+
         internal IDisposableReadOnlyCollection<OrtValue> RunOnce(IReadOnlyCollection<string> outputs, CancellationToken cancel)
         {
             cancel.ThrowIfCancellationRequested();
@@ -178,6 +195,7 @@ internal sealed class Session : IDisposable
                 var ticks = Stopwatch.GetTimestamp() - start;
                 Interlocked.Add(ref owner.ticksInRuntime, ticks);
                 Interlocked.Add(ref ticksInAll, ticks);
+                Interlocked.Exchange(ref owner.lastRun, ticks);
             }
         }
 
