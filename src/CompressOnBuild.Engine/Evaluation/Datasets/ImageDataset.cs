@@ -40,8 +40,8 @@ internal sealed class ImageDataset : IDataset
 
     public string Id(int index) => folder.Samples[index].Id;
 
-    public Label? Label(int index) => folder.Samples[index].Label;
     public (string File, int Line) LabelPlace(int index) => folder.LabelPlace(index);
+    public Label? Label(int index) => folder.Label(index);
 
     public ReadOnlyMemory<byte>? Thumbnail(int index) => DataFiles.Reading(folder.FileOf(index), () => Images.Thumbnail.Of(ImageDecoder.Decode(folder.FileOf(index))));
 

@@ -18,7 +18,7 @@ internal sealed record FileKind(string Files, Func<string, bool> Is)
 /// A folder in which every file is a sample: labelled by <c>labels.csv</c>, by class folders (their names in ordinal order are the class ids
 /// 0, 1, …), or not at all. A sample's id is its file relative to the folder, with <c>/</c>.
 /// </summary>
-internal sealed record LabelledFolder(string Path, FileKind Kind, IReadOnlyList<(string Id, Label? Label)> Samples, IReadOnlyList<string> Folders, IReadOnlyList<Diagnostic> Warnings)
+internal sealed record LabelledFolder(string Path, FileKind Kind, IReadOnlyList<(string Id, ListedLabel? Label)> Samples, IReadOnlyList<string> Folders, IReadOnlyList<Diagnostic> Warnings)
 {
     private const string LabelFile = "labels.csv";
 
@@ -27,13 +27,15 @@ internal sealed record LabelledFolder(string Path, FileKind Kind, IReadOnlyList<
 
     public LabelKind LabelKind => Samples[0].Label?.Kind ?? LabelKind.None;
 
-    /// <summary>Absolute paths of the samples and, where there is one, of the list of labels.</summary>
+    public Label? Label(int index) => Samples[index].Label?.Read();
+
+    /// <summary>Absolute paths of the samples and, where there are some, of the list of labels and the masks it names.</summary>
     public IEnumerable<string> Files
     {
         get
         {
             var labels = System.IO.Path.Combine(Path, LabelFile);
-            return Samples.Select((_, i) => FileOf(i)).Concat(File.Exists(labels) ? [labels] : []);
+            return Samples.Select((_, i) => FileOf(i)).Concat(Samples.Select(s => s.Label?.Mask).OfType<string>()).Concat(File.Exists(labels) ? [labels] : []);
         }
     }
 
@@ -68,11 +70,13 @@ internal sealed record LabelledFolder(string Path, FileKind Kind, IReadOnlyList<
         foreach (var other in FileKind.All)
             if (other != kind && rows.FirstOrDefault(r => other.Is(r.File)).File is { } stranger)
                 throw new CompressionException(Codes.DataFormatUnknown, $"the list names {kind.Files} such as '{rows[0].File}' and {other.Files} such as '{stranger}'. Valid are files of one kind, which feed one input. Make a data set of each.", labels);
-        var listed = rows.Select(r => r.File).ToHashSet(StringComparer.Ordinal);
-        var unlisted = FilesIn(path, kind).Where(p => !listed.Contains(p)).ToList();
+        if (rows[0].Label.Kind == LabelKind.Mask && kind != FileKind.Pictures)
+            throw new CompressionException(Codes.LabelsInvalid, $"the list gives masks to {kind.Files} such as '{rows[0].File}'. Valid are masks of pictures; for {kind.Files} the header is 'file,label', 'file,value' or 'file,text'. Correct the list.", labels);
+        var listed = rows.Select(r => System.IO.Path.Combine(path, r.File)).Concat(rows.Select(r => r.Label.Mask).OfType<string>()).Select(System.IO.Path.GetFullPath).ToHashSet(StringComparer.Ordinal);
+        var unlisted = FilesIn(path, kind).Where(p => !listed.Contains(System.IO.Path.GetFullPath(System.IO.Path.Combine(path, p)))).ToList();
         List<Diagnostic> warnings = unlisted.Count == 0 ? [] : [new(Severity.Warning, Codes.DataIgnored,
             $"{unlisted.Count} {kind.Files} such as '{unlisted[0]}' have no line in {LabelFile} and are left out. Add their lines, or remove them.", labels)];
-        return new(path, kind, [.. rows.Select(r => (r.File, (Label?)r.Label))], [path], warnings);
+        return new(path, kind, [.. rows.Select(r => (r.File, (ListedLabel?)r.Label))], [path], warnings);
     }
 
     private static LabelledFolder? Arranged(string path, FileKind kind)
@@ -88,10 +92,10 @@ internal sealed record LabelledFolder(string Path, FileKind Kind, IReadOnlyList<
         if (classes.Count > 0)
         {
             CheckOrder([.. classes.Select(c => c.Name)], path);
-            return new(path, kind, [.. classes.SelectMany((c, id) => c.Files.Select(p => ($"{c.Name}/{p}", (Label?)new ClassLabel(id))))],
+            return new(path, kind, [.. classes.SelectMany((c, id) => c.Files.Select(p => ($"{c.Name}/{p}", (ListedLabel?)new ListedLabel(LabelKind.Class, new ClassLabel(id), null))))],
                 [path, .. classes.Select(c => System.IO.Path.Combine(path, c.Name))], []) { ClassNames = [.. classes.Select(c => c.Name)] };
         }
-        return files.Count == 0 ? null : new(path, kind, [.. files.Select(p => (p, (Label?)null))], [path], []);
+        return files.Count == 0 ? null : new(path, kind, [.. files.Select(p => (p, (ListedLabel?)null))], [path], []);
     }
 
     private static List<string> FilesIn(string folder, FileKind kind) =>

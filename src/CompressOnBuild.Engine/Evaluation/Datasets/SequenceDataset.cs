@@ -63,7 +63,7 @@ internal sealed class SequenceDataset : IDataset
 
     public string Id(int index) => folder.Samples[index].Id;
 
-    public Label? Label(int index) => folder.Samples[index].Label;
+    public Label? Label(int index) => folder.Label(index);
 
     public (string File, int Line) LabelPlace(int index) => folder.LabelKind == LabelKind.None ? (folder.FileOf(index), 0) : folder.LabelPlace(index);
 

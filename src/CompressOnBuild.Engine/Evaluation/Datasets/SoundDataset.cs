@@ -41,8 +41,8 @@ internal sealed class SoundDataset : IDataset
 
     public string Id(int index) => folder.Samples[index].Id;
 
-    public Label? Label(int index) => folder.Samples[index].Label;
     public (string File, int Line) LabelPlace(int index) => folder.LabelPlace(index);
+    public Label? Label(int index) => folder.Label(index);
 
     public Sample Read(int index)
     {
