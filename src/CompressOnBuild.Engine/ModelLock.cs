@@ -5,6 +5,7 @@ using CompressOnBuild.Evaluation;
 using CompressOnBuild.Evaluation.Metrics;
 using CompressOnBuild.Planning;
 using CompressOnBuild.Reporting;
+using CompressOnBuild.Runtime;
 
 namespace CompressOnBuild;
 
@@ -24,9 +25,14 @@ internal sealed class ModelLock
     private Fingerprint inputs = new(new Dictionary<string, string>());
     private string? evaluator;
     private bool isFollowed;
+    /// <summary>This processor, where roundings follow from its floats.</summary>
+    private readonly string? roundedOn;
 
-    private ModelLock(CompressionRequest request, string key, LockEntry? entry, LockState? state) =>
+    private ModelLock(CompressionRequest request, string key, LockEntry? entry, LockState? state, Recipe recipe)
+    {
         (this.request, path, this.key, this.entry, State) = (request, request.LockPath, key, entry, state);
+        roundedOn = !recipe.ErrorFeedback ? null : Processor.InstructionSets is { Count: > 0 } sets ? string.Join('+', sets) : "baseline";
+    }
 
     /// <summary>Null until there is an entry.</summary>
     public LockState? State { get; private set; }
@@ -57,7 +63,7 @@ internal sealed class ModelLock
                 throw new CompressionException(Codes.LockMissing, $"the lock file has no entry for '{key}' (recipe, goal, target). It has {(entries.Count == 0 ? "none" : string.Join(", ", entries.Keys.Order(StringComparer.Ordinal).Select(k => $"'{k}'")))}. Ask for one of these, or add yours and commit it: {LockFileReader.ForceEvaluate}.", request.LockPath);
         }
         if (!request.LockedMode) OutputBatch.RemoveLeftovers(Path.GetDirectoryName(request.LockPath)!);
-        return new ModelLock(request, key, entry, state);
+        return new ModelLock(request, key, entry, state, recipe);
     }
 
     /// <summary>The entry whose plan is to be followed; null when one must be made anew.</summary>
@@ -96,11 +102,13 @@ internal sealed class ModelLock
     }
 
     /// <summary>What is wrong with bytes that a followed plan gave; null when they are those of the entry.</summary>
-    /// <exception cref="CompressionException">COB3008: other bytes, in locked mode.</exception>
+    /// <exception cref="CompressionException">COB3008: other bytes, in locked mode, and the processor does not explain them.</exception>
     public Diagnostic? Verify(string sha256)
     {
         if (!isFollowed || entry!.Result.Sha256 == sha256) return null;
-        var warning = new Diagnostic(Severity.Warning, Codes.LockGaveOtherBytes, $"following the lock file gave another model ({sha256[..8]}…) than it says ({entry.Result.Sha256[..8]}…): its plan was edited, or constants that ONNX Runtime folds or the roundings of weights of fewer than 8 bits differ on this processor. Take the file back from version control, or renew it: {LockFileReader.ForceEvaluate}.", path);
+        if (entry.Result.Processor is { } maker && maker != roundedOn)
+            return new Diagnostic(Severity.Warning, Codes.LockGaveOtherBytes, $"following the lock file gave another model ({sha256[..8]}…) than it says ({entry.Result.Sha256[..8]}…): this processor ({roundedOn}) computes other last bits than the one where it was made ({maker}), and how weights are rounded follows from them. The gate judged this model. For the same bytes everywhere use a recipe with \"errorFeedback\": false, or build on one kind of processor.", path);
+        var warning = new Diagnostic(Severity.Warning, Codes.LockGaveOtherBytes, $"following the lock file gave another model ({sha256[..8]}…) than it says ({entry.Result.Sha256[..8]}…): its plan was edited, or constants that ONNX Runtime folds differ on this processor. Take the file back from version control, or renew it: {LockFileReader.ForceEvaluate}.", path);
         return request.LockedMode ? throw new CompressionException(warning with { Severity = Severity.Error }) : warning;
     }
 
@@ -116,7 +124,7 @@ internal sealed class ModelLock
             return;
         }
         var written = new LockEntry(inputs, candidate.Plan!, new LockedResult(candidate.Facts.Sha256, candidate.Facts.Bytes, candidate.MultiplyAdds,
-            [.. metrics.Select(m => new LockedMetric(m.Name, Math.Round(m.Compressed, 6), m.Samples))], evaluator));
+            [.. metrics.Select(m => new LockedMetric(m.Name, Math.Round(m.Compressed, 6), m.Samples))], evaluator, roundedOn));
         using var turn = Turn(path, name => new Mutex(false, name));
         try { turn.WaitOne(); }
         catch (AbandonedMutexException) { } // a killed run: files are whole all the same

@@ -2,6 +2,8 @@ using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Engine.Tests.Planning;
 using CompressOnBuild.Evaluation;
 using CompressOnBuild.Onnx;
+using CompressOnBuild.Planning;
+using CompressOnBuild.Runtime;
 using CompressOnBuild.Testing;
 
 namespace CompressOnBuild.Engine.Tests;
@@ -14,18 +16,23 @@ public class LockTests
     private const string Renew = "dotnet build -p:CompressOnBuildForceEvaluate=true";
 
     [TestMethod]
-    public void UnchangedInputsAreFollowedWithoutCalibrationAndSearchAndGiveTheSameBytes()
+    [DataRow(true), DataRow(false, DisplayName = "a recipe without feedback needs no calibration either")]
+    public void UnchangedInputsAreFollowedWithoutSearchAndGiveTheSameBytes(bool feedback)
     {
         using var model = Searched();
+        var recipe = model["recipe.json"];
+        File.WriteAllText(recipe, Recipe.PresetText("auto")!.Replace("\"errorFeedback\": true", $"\"errorFeedback\": {(feedback ? "true" : "false")}", StringComparison.Ordinal));
+        CompressionResult Run(ModelCase model, out string[] stages, Func<CompressionRequest, CompressionRequest>? change = null) =>
+            LockTests.Run(model, out stages, r => (change ?? (c => c))(r with { Recipe = recipe }));
         var searched = Run(model, out var stages, r => r with { Lock = true, Threads = 2 });
         Assert.IsGreaterThan(1, searched.Measurements.Candidates.Count, "nothing was searched");
         CollectionAssert.Contains(stages, "calibrating");
         var (outputs, lockFile) = (Deterministic(model), File.ReadAllBytes(model.Request.LockPath));
-        Assert.HasCount(2, File.ReadAllLines(model.Request.LockPath).Where(l => l.Contains("\"steps\": \"", StringComparison.Ordinal)), "biases to correct");
+        Assert.HasCount(3, File.ReadAllLines(model.Request.LockPath).Where(l => l.Contains("\"steps\": \"", StringComparison.Ordinal)), "biases to correct");
 
         // The file alone opts in.
         var followed = Run(model, out stages, r => r with { Threads = 1 });
-        Assert.IsEmpty(stages.Where(s => s.Contains("calibrating", StringComparison.Ordinal) || s.Contains("selection", StringComparison.Ordinal) || s.Contains("forms", StringComparison.Ordinal)), string.Join(", ", stages));
+        Assert.IsEmpty(stages.Where(s => (s.Contains("calibrating", StringComparison.Ordinal) && !feedback) || s.Contains("selection", StringComparison.Ordinal) || s.Contains("forms", StringComparison.Ordinal)), string.Join(", ", stages));
         Assert.IsEmpty(followed.Measurements.Candidates);
         Assert.AreEqual(searched.Measurements.Metrics[0], followed.Measurements.Metrics[0], "the gate still runs");
         CollectionAssert.AreEqual(outputs, Deterministic(model));
@@ -52,6 +59,21 @@ public class LockTests
         CollectionAssert.AreEqual(edited, File.ReadAllBytes(model.Request.LockPath));
         Run(model, out _, r => r with { ForceEvaluate = true });
         Assert.AreEqual(before.Compressed.Sha256, Run(model, out _, r => r with { LockedMode = true }).Compressed.Sha256);
+    }
+
+    [TestMethod]
+    public void OtherBytesOfAnotherKindOfProcessorAreAWarningInLockedModeToo()
+    {
+        using var model = Searched();
+        var made = Run(model, out _, r => r with { Lock = true });
+        var sets = Processor.InstructionSets.Count > 0 ? string.Join('+', Processor.InstructionSets) : "baseline";
+        StringAssert.Contains(File.ReadAllText(model.Request.LockPath), $"\"processor\": \"{sets}\"");
+        Edit(model, made.Compressed.Sha256, new string('0', 64));
+        Refused(Codes.LockGaveOtherBytes, model, r => r with { LockedMode = true });
+        Edit(model, $"\"processor\": \"{sets}\"", "\"processor\": \"sse\"");
+        var followed = Run(model, out _, r => r with { LockedMode = true });
+        Assert.AreEqual(made.Compressed.Sha256, followed.Compressed.Sha256);
+        StringAssert.Contains(followed.Warnings.Single(w => w.Code == Codes.LockGaveOtherBytes).Message, $"this processor ({sets}) computes other last bits than the one where it was made (sse)");
     }
 
     [TestMethod]

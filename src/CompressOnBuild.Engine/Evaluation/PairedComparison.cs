@@ -1,4 +1,5 @@
 using CompressOnBuild.Evaluation.Metrics;
+using CompressOnBuild.Numerics;
 
 namespace CompressOnBuild.Evaluation;
 

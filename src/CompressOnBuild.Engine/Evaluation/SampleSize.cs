@@ -1,3 +1,5 @@
+using CompressOnBuild.Numerics;
+
 namespace CompressOnBuild.Evaluation;
 
 /// <summary>How many samples would decide what these leave open.</summary>

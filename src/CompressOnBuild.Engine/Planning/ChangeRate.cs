@@ -1,4 +1,4 @@
-using CompressOnBuild.Evaluation;
+using CompressOnBuild.Numerics;
 
 namespace CompressOnBuild.Planning;
 

@@ -8,9 +8,10 @@ internal sealed record LockedMetric(string Name, double Value, int Samples);
 
 /// <summary>
 /// The result that was accepted: the compressed model's hash (SHA-256, lower-case hex) and size, the multiply-accumulates of one run, its metrics,
-/// the primary one first, and <see cref="Evaluation.EvaluatorCode"/> of the user's own, where there is one.
+/// the primary one first, and <see cref="Evaluation.EvaluatorCode"/> of the user's own, where there is one. <paramref name="Processor"/>: the instruction
+/// sets of the processor where roundings followed from calibration (<see cref="Recipe.ErrorFeedback"/>), whose last bits others do not share.
 /// </summary>
-internal sealed record LockedResult(string Sha256, long Bytes, long MultiplyAdds, IReadOnlyList<LockedMetric> Metrics, string? Evaluator = null);
+internal sealed record LockedResult(string Sha256, long Bytes, long MultiplyAdds, IReadOnlyList<LockedMetric> Metrics, string? Evaluator = null, string? Processor = null);
 
 /// <summary>What is known of one request: what it followed from, the plan in full, and the result.</summary>
 internal sealed record LockEntry(Fingerprint Inputs, Plan Plan, LockedResult Result);
@@ -18,8 +19,8 @@ internal sealed record LockEntry(Fingerprint Inputs, Plan Plan, LockedResult Res
 /// <summary>
 /// <c>&lt;model&gt;.onnx.lock.json</c>: plans and accepted results beside the model, meant to be committed. Requests that differ in recipe, goal
 /// or target have an entry each, so that two target frameworks or configurations can ask different things of one model.
-/// <para>A plan holds everything that came from ONNX Runtime's floats (ranges, corrections of biases) as exact numbers: whoever follows it
-/// computes the same bytes on any processor.</para>
+/// <para>A plan holds what came from ONNX Runtime's floats (ranges, corrections of biases) as exact numbers: whoever follows it computes the same
+/// bytes on any processor, unless weights are rounded by what calibration saw; then on one kind of processor, which the result names.</para>
 /// </summary>
 internal sealed record LockFile(IReadOnlyDictionary<string, LockEntry> Entries)
 {

@@ -85,8 +85,9 @@ internal static class LockFileReader
 
     private static LockedResult Result(PositionedJson json)
     {
-        var members = Members(json, "'result'", ["sha256", "bytes", "multiplyAdds", "metrics"], ["evaluator"]);
-        return new LockedResult(Sha256("sha256"), Long("bytes"), Long("multiplyAdds"), Once(members["metrics"], "metrics", Metric, m => m.Name), members.ContainsKey("evaluator") ? Sha256("evaluator") : null);
+        var members = Members(json, "'result'", ["sha256", "bytes", "multiplyAdds", "metrics"], ["evaluator", "processor"]);
+        return new LockedResult(Sha256("sha256"), Long("bytes"), Long("multiplyAdds"), Once(members["metrics"], "metrics", Metric, m => m.Name), members.ContainsKey("evaluator") ? Sha256("evaluator") : null,
+            members.TryGetValue("processor", out var processor) ? processor.AsString("processor") : null);
 
         string Sha256(string key) => members[key] is { Kind: JsonTokenType.String, Text: { Length: Sha256Length } text } && text.All(char.IsAsciiHexDigitLower)
             ? text : throw members[key].Invalid(key, "64 hexadecimal digits");

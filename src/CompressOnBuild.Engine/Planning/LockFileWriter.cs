@@ -52,6 +52,7 @@ internal static class LockFileWriter
                     "bytes": {{result.Bytes}},
                     "multiplyAdds": {{result.MultiplyAdds}},
             {{(result.Evaluator is null ? "" : $"        \"evaluator\": {Text(result.Evaluator)},")}}
+            {{(result.Processor is null ? "" : $"        \"processor\": {Text(result.Processor)},")}}
                     "metrics": [
             {{Lines(result.Metrics.Select(Metric))}}
                     ]

@@ -31,7 +31,7 @@ internal static class LockedPlan
 
         foreach (var bias in plan.Biases!)
         {
-            if (!decisions.TryGetValue(bias.Site, out var weight) || weight.Encoding != EncodingTable.Static.Id && weight.Encoding != EncodingTable.PackedMul.Id || Transformer.Bias(sites[bias.Site])?.Count != bias.Steps.Count)
+            if (!decisions.TryGetValue(bias.Site, out var weight) || weight.Encoding is null || weight.Form == WeightForm.Fp16 || Transformer.Bias(sites[bias.Site])?.Count != bias.Steps.Count)
                 throw Error($"'biases' corrects the bias of '{bias.Site}', which has none of {bias.Steps.Count} channels to correct");
         }
         var biases = plan.Biases.ToDictionary(b => b.Site, StringComparer.Ordinal);

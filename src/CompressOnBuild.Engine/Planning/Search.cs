@@ -2,6 +2,7 @@ using System.Globalization;
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Encodings;
+using CompressOnBuild.Numerics;
 using CompressOnBuild.Operators;
 
 namespace CompressOnBuild.Planning;
@@ -15,7 +16,7 @@ namespace CompressOnBuild.Planning;
 internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true, bool OthersGood = true, double GateHigh = 0, DecisionChanges? Changes = null)
 {
     /// <summary>Whether the gate is expected to show that the limit is kept.</summary>
-    public bool Passes(double limit) => OthersGood && GateHigh <= limit;
+    public bool Passes(double limit) => OthersGood && Drop <= limit && GateHigh <= limit;
 }
 
 /// <summary>
@@ -79,10 +80,14 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
                 best = Measure(wishes, $"{guilty.Count} activations in floats");
             }
         }
-        if (IsGood(best.Trial) && !best.Trial.Passes(limit)) best = Surer(wishes, best) ?? best; // step 4
+        if (IsGood(best.Trial) && !best.Trial.Passes(limit) && CanBeSurer(best.Trial)) best = Surer(wishes, best) ?? best; // step 4
         candidates[best.Candidate] = candidates[best.Candidate] with { Chosen = true };
         return best.Plan;
     }
+
+    // Where nothing changed, or where even that would show nothing on so few samples, there is nothing to gain.
+    private bool CanBeSurer(Trial trial) => trial.Changes is not { } changes
+        || (changes.Worse + changes.Better > 0 && MatchedShares.Difference(0, 0, changes.GateSamples).High <= limit);
 
     private Measured? Surer(Wishes wishes, Measured best)
     {

@@ -16,7 +16,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     private readonly Dictionary<(string Site, int Bits, bool Safe), Quantized> quantized = [];
 
     /// <summary>
-    /// <paramref name="plan"/> with what is added to which bias: of a Conv with static weights and a constant bias of its own whose input's
+    /// <paramref name="plan"/> with what is added to which bias: of a Conv with integer weights and a constant bias of its own whose input's
     /// means are known. Others keep their bias.
     /// </summary>
     public Plan WithBiases(Plan plan)

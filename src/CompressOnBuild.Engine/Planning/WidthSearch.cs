@@ -70,7 +70,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
     }
 
     private bool Passes(Measured plan) => plan.Trial.Changes is not { } changes ? plan.Trial.Passes(limit)
-        : plan.Trial.OthersGood && plan.Trial.Drop <= limit && rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) <= limit;
+        : plan.Trial is { OthersGood: true } && plan.Trial.Drop <= limit && rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) <= limit;
 
     private IReadOnlyList<WeightDecision> Widest() => [.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, $"the widest form of the recipe", widths[^1]))];
 

@@ -1,4 +1,5 @@
 using CompressOnBuild.Evaluation;
+using CompressOnBuild.Numerics;
 
 namespace CompressOnBuild.Engine.Tests.Evaluation;
 
@@ -35,4 +36,17 @@ public sealed class SampleSizeTests
 
     private static PairedComparison Measured(int worse, int better, int samples) =>
         new(0.9, 0.9, (worse - better) / (double)samples, MatchedShares.Difference(worse, better, samples), samples, worse, better);
+
+    [TestMethod]
+    public void TheIntervalOfOtherSamplesIsExpectedFromTheseWithHalfOfTheirDrop()
+    {
+        var shares = new PairedComparison(0.9, 0.89, 0.01, MatchedShares.Difference(3, 1, 200), 200, 3, 1);
+        // 12 changes of 600; of the 6 lost net, half are taken to be chance.
+        Assert.AreEqual(MatchedShares.Difference(7.5, 4.5, 600).High, SampleSize.ExpectedHigh(shares, 600), 1e-9);
+        var gained = new PairedComparison(0.9, 0.91, -0.01, MatchedShares.Difference(1, 3, 200), 200, 1, 3);
+        Assert.AreEqual(MatchedShares.Difference(6, 6, 600).High, SampleSize.ExpectedHigh(gained, 600), 1e-9);
+        var mean = new PairedComparison(1, 0.96, 0.04, new Interval(0.02, 0.06), 100, null, null);
+        Assert.AreEqual(0.02 + 0.02 / 2, SampleSize.ExpectedHigh(mean, 400), 1e-9);
+        Assert.AreEqual(0, SampleSize.ExpectedHigh(mean with { Confidence = null }, 400));
+    }
 }

@@ -110,6 +110,19 @@ public class SearchTests
         }
     }
 
+    [TestMethod]
+    public void WhatTheGateCouldNotShowIsMadeSurerOnlyWhereThatHelps()
+    {
+        var b = new ModelBuilder().Input("x", 1, 64).Output("y", 1, 16).Weight("w1", 1, 1, 64, 64).Weight("w2", 2, 1, 64, 64).Weight("w3", 3, 1, 64, 16)
+            .Node("MatMul", ["x", "w1"], ["a"]).Node("MatMul", ["a", "w2"], ["b"]).Node("MatMul", ["b", "w3"], ["y"]);
+        var planner = new Planner(b.Build(), Recipe.Load("auto"), null);
+        // No statistics: all weights are integers from the start, and only 16 bits can help. The small one is the sore one.
+        bool IsSure(Plan plan) => plan.Weights.Single(d => d.Site == "w3").Form == WeightForm.Fp16;
+        Plan Run(bool helps) => new Search(planner, Goal.Balanced, 0.01, new SearchOracle(p => new Trial(100_000, 1, 0, GateHigh: helps && IsSure(p) ? 0.005 : 0.02), p => IsSure(p) ? 60 : 10), NullCompressionLog.Instance, default).Run();
+        Assert.AreEqual("Weights Weights Fp16", string.Join(' ', Run(helps: true).Weights.Select(w => w.Form)));
+        Assert.AreEqual("Weights Weights Weights", string.Join(' ', Run(helps: false).Weights.Select(w => w.Form)));
+    }
+
     private static ModelCase Case(ModelBuilder model)
     {
         var pictures = Network.Pictures(80);

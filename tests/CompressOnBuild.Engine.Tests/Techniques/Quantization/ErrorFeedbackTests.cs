@@ -10,7 +10,7 @@ public class ErrorFeedbackTests
     private const int Rows = 6, K = 24;
 
     [TestMethod]
-    [DataRow(3), DataRow(4), DataRow(6)]
+    [DataRow(3), DataRow(4), DataRow(6), DataRow(8)]
     public void AgreesWithALiteralTranscription(int bits)
     {
         var weights = ModelBuilder.Random(3, 1, Rows, K).ToFloats();
@@ -21,13 +21,56 @@ public class ErrorFeedbackTests
         for (var r = 0; r < Rows; r++)
         {
             double[] w = [.. weights[(r * K)..((r + 1) * K)].Select(v => (double)v)];
-            var literal = Literal(w, gram, plain.Scales[r], (1 << (bits - 1)) - 1);
-            var rounded = Enumerable.Range(0, K).Select(j => (double)plain.Codes[r * K + j]).ToArray();
-            var expected = Error(w, literal, plain.Scales[r], gram) < Error(w, rounded, plain.Scales[r], gram) ? literal : rounded;
-            for (var j = 0; j < K; j++) Assert.AreEqual(expected[j], quantized.Codes[r * K + j], $"row {r}, column {j}");
-            if (expected == literal) changed++;
+            double[] best = [.. Enumerable.Range(0, K).Select(j => (double)plain.Codes[r * K + j])];
+            var scale = plain.Scales[r];
+            var least = Error(w, best, scale, gram);
+            foreach (var factor in bits < 8 ? new[] { 1f, 0.92f, 0.84f, 1.08f } : [1f])
+            {
+                var codes = Literal(w, gram, plain.Scales[r] * factor, (1 << (bits - 1)) - 1);
+                // The minimum over s of (w - s q)^T H (w - s q).
+                var fitted = (float)(Product(codes, w, gram) / Product(codes, codes, gram));
+                if (Error(w, codes, fitted, gram) < least) (best, scale, least) = (codes, fitted, Error(w, codes, fitted, gram));
+            }
+            Assert.AreEqual(scale, quantized.Scales[r], Math.Abs(scale) * 1e-6f, $"row {r}");
+            for (var j = 0; j < K; j++) Assert.AreEqual(best[j], quantized.Codes[r * K + j], $"row {r}, column {j}");
+            if (scale != plain.Scales[r]) changed++;
         }
         Assert.IsGreaterThan(Rows / 2, changed, "feedback hardly ever won");
+    }
+
+    [TestMethod]
+    [DataRow(1), DataRow(3)]
+    public void SafeProductsStaySafe(int kernel)
+    {
+        // Large neighbours, for which plain rounding just fits. Loud inputs come first: what their rounding leaves moves the others by several codes.
+        var weights = ModelBuilder.Random(5, 1, Rows, K).ToFloats();
+        for (var i = 0; i < weights.Length; i++) weights[i] = MathF.CopySign(1 - 0.01f * MathF.Abs(weights[i]), i % K < K - 3 ? i % 2 - 0.5f : 1);
+        long[] shape = kernel == 1 ? [Rows, K] : [Rows, K / kernel, kernel];
+        var gram = new double[K * K];
+        double Loudness(int input) => input < K - 2 ? 10 : 1;
+        for (var i = 0; i < K; i++)
+            for (var j = 0; j < K; j++) gram[i * K + j] = Loudness(i) * Loudness(j) + (i == j ? 0.01 : 0);
+        var plain = RoundToNearest.Quantize(weights, shape, [0], saturationSafe: true);
+        Assert.IsTrue(Pairs(plain.Codes) <= 128);
+        Assert.IsGreaterThan(128, Pairs(ErrorFeedback.Quantize(weights, plain, [gram]).Codes));
+        var safe = ErrorFeedback.Quantize(weights, plain, [gram], saturationSafe: true);
+        Assert.IsLessThanOrEqualTo(128, Pairs(safe.Codes));
+        CollectionAssert.AreNotEqual(plain.Codes, safe.Codes);
+
+        // The largest sum of codes of one sign over neighbours, in both orders of a convolution.
+        int Pairs(sbyte[] codes)
+        {
+            var most = 0;
+            for (var r = 0; r < Rows; r++)
+            {
+                int[] row = [.. codes[(r * K)..((r + 1) * K)].Select(c => (int)c)];
+                int[] turned = [.. from k in Enumerable.Range(0, kernel) from c in Enumerable.Range(0, K / kernel) select row[c * kernel + k]];
+                foreach (var order in new[] { row, turned })
+                    for (var i = 0; i + 1 < K; i++)
+                        most = Math.Max(most, Math.Max(Math.Max(order[i], 0) + Math.Max(order[i + 1], 0), Math.Max(-order[i], 0) + Math.Max(-order[i + 1], 0)));
+            }
+            return most;
+        }
     }
 
     [TestMethod]
@@ -43,10 +86,10 @@ public class ErrorFeedbackTests
             for (var r = 0; r < Rows; r++)
             {
                 double[] w = [.. weights[(r * K)..((r + 1) * K)].Select(v => (double)v)];
-                double Of(sbyte[] codes) => Error(w, [.. codes[(r * K)..((r + 1) * K)].Select(c => (double)c)], plain.Scales[r], gram);
-                Assert.IsLessThanOrEqualTo(Of(plain.Codes), Of(quantized.Codes));
-                before += Of(plain.Codes);
-                after += Of(quantized.Codes);
+                double Of(CompressOnBuild.Weights.Quantized weight) => Error(w, [.. weight.Codes[(r * K)..((r + 1) * K)].Select(c => (double)c)], weight.Scales[r], gram);
+                Assert.IsLessThanOrEqualTo(Of(plain), Of(quantized));
+                before += Of(plain);
+                after += Of(quantized);
             }
         }
         Assert.IsLessThan(0.6 * before, after);
@@ -113,9 +156,15 @@ public class ErrorFeedbackTests
 
     private static double Error(double[] w, double[] codes, double scale, double[] gram)
     {
+        double[] d = [.. w.Select((v, i) => v - codes[i] * scale)];
+        return Product(d, d, gram);
+    }
+
+    private static double Product(double[] a, double[] b, double[] gram)
+    {
         double sum = 0;
         for (var i = 0; i < K; i++)
-            for (var j = 0; j < K; j++) sum += (w[i] - codes[i] * scale) * gram[i * K + j] * (w[j] - codes[j] * scale);
+            for (var j = 0; j < K; j++) sum += a[i] * gram[i * K + j] * b[j];
         return sum;
     }
 }

@@ -1,6 +1,4 @@
-using CompressOnBuild.Numerics;
-
-namespace CompressOnBuild.Evaluation;
+namespace CompressOnBuild.Numerics;
 
 /// <summary>
 /// Confidence interval of the difference of two shares measured on the same n samples (M. P. Fay and K. Lumbard 2021, "Confidence intervals

@@ -1,6 +1,6 @@
-using CompressOnBuild.Evaluation;
+using CompressOnBuild.Numerics;
 
-namespace CompressOnBuild.Engine.Tests.Evaluation;
+namespace CompressOnBuild.Engine.Tests.Numerics;
 
 [TestClass]
 public sealed class MatchedSharesTests
