@@ -9,6 +9,7 @@ using CompressOnBuild.Benchmarks.Zoo;
 var root = new RootCommand("Measures the product: what it makes of real models, and what it costs a build.")
 {
     ZooCommand.Create(),
+    AblationCommand.Create(),
     BuildCommand.Create(),
     DeterminismCommand.Create(),
     FormsCommand.Create(),

@@ -64,11 +64,11 @@ internal static class ZooReport
         return table.ToString();
     }
 
-    private static string Drop(MetricChange m) => Points(m.Name, m.Drop) + (m.Low is { } low && m.High is { } high ? $" ({Points(m.Name, low, unit: false)}..{Points(m.Name, high, unit: false)})" : "");
+    public static string Drop(MetricChange m) => Points(m.Name, m.Drop) + (m.Low is { } low && m.High is { } high ? $" ({Points(m.Name, low, unit: false)}..{Points(m.Name, high, unit: false)})" : "");
 
     private static bool IsShare(string metric) => metric is "top1" or "top5" or "exact" or "agreement";
 
-    private static string Figure(string metric, double value) => double.IsNaN(value) ? "-" : IsShare(metric) ? Text($"{value * 100:0.0} %") : metric == "sqnr" ? Text($"{value:0.0} dB") : Text($"{value:0.0000}");
+    public static string Figure(string metric, double value) => double.IsNaN(value) ? "-" : IsShare(metric) ? Text($"{value * 100:0.0} %") : metric == "sqnr" ? Text($"{value:0.0} dB") : Text($"{value:0.0000}");
 
     // A drop is positive where the compressed model is worse.
     private static string Points(string metric, double value, bool unit = true) => IsShare(metric) ? Text($"{value * 100:0.0;-0.0;0.0}") + (unit ? " pt" : "") : Text($"{value:0.0000;-0.0000;0.0000}");
