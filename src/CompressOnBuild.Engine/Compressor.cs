@@ -63,14 +63,15 @@ public sealed class Compressor
         var locked = modelLock?.Follow(Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limit : null));
         var prepared = Prepare(session, data, recipe);
         // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
-        var statistics = locked is null || recipe.ErrorFeedback ? Calibrate(prepared, data, recipe) : null;
+        var statistics = locked is null || recipe.RoundsByCalibration ? Calibrate(prepared, data, recipe) : null;
 
         var planner = new Planner(prepared, recipe, statistics, request.Target);
-        var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams);
+        var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
         var evaluator = run.Evaluator(session, data);
         var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
         plan = transformer.WithBiases(plan);
         var (compressed, bytes) = Transform(transformer, plan);
+        statistics?.ForgetGrams();
 
         var multiplyAdds = locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
         return run.Finish(new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, multiplyAdds))

@@ -31,7 +31,7 @@ internal sealed class ModelLock
     private ModelLock(CompressionRequest request, string key, LockEntry? entry, LockState? state, Recipe recipe)
     {
         (this.request, path, this.key, this.entry, State) = (request, request.LockPath, key, entry, state);
-        roundedOn = !recipe.ErrorFeedback ? null : Processor.InstructionSets is { Count: > 0 } sets ? string.Join('+', sets) : "baseline";
+        roundedOn = recipe.RoundsByCalibration ? Processor.Kind : null;
     }
 
     /// <summary>Null until there is an entry.</summary>
@@ -108,7 +108,7 @@ internal sealed class ModelLock
         if (!isFollowed || entry!.Result.Sha256 == sha256) return null;
         if (entry.Result.Processor is { } maker && maker != roundedOn)
             return new Diagnostic(Severity.Warning, Codes.LockGaveOtherBytes, $"following the lock file gave another model ({sha256[..8]}…) than it says ({entry.Result.Sha256[..8]}…): this processor ({roundedOn}) computes other last bits than the one where it was made ({maker}), and how weights are rounded follows from them. The gate judged this model. For the same bytes everywhere use a recipe with \"errorFeedback\": false, or build on one kind of processor.", path);
-        var warning = new Diagnostic(Severity.Warning, Codes.LockGaveOtherBytes, $"following the lock file gave another model ({sha256[..8]}…) than it says ({entry.Result.Sha256[..8]}…): its plan was edited, or constants that ONNX Runtime folds differ on this processor. Take the file back from version control, or renew it: {LockFileReader.ForceEvaluate}.", path);
+        var warning = new Diagnostic(Severity.Warning, Codes.LockGaveOtherBytes, $"following the lock file gave another model ({sha256[..8]}…) than it says ({entry.Result.Sha256[..8]}…): its plan was edited, or this machine computes other last bits of what ONNX Runtime folds or calibrates. Take the file back from version control, or renew it: {LockFileReader.ForceEvaluate}.", path);
         return request.LockedMode ? throw new CompressionException(warning with { Severity = Severity.Error }) : warning;
     }
 

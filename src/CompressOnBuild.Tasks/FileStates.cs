@@ -41,6 +41,8 @@ internal sealed class FileStates
         if (!File.Exists(file))
             return false;
         string seen = File.ReadAllText(file);
+        if (!seen.StartsWith(Header, StringComparison.Ordinal))
+            return false;
         var folders = new List<string>();
         var files = new List<string>();
         int start = Header.Length;
@@ -193,7 +195,10 @@ internal sealed class FileStates
             return file;
         try
         {
-            return typeof(FileSystemInfo).GetMethod("ResolveLinkTarget", [typeof(bool)])?.Invoke(file, [true]) as FileInfo;
+            // Not in a static field: a build without links does not pay for it.
+            System.Reflection.MethodInfo? resolve = typeof(FileSystemInfo).GetMethod("ResolveLinkTarget", [typeof(bool)]);
+            // A file of a cloud folder has the mark of a link and leads nowhere else.
+            return resolve is null ? null : resolve.Invoke(file, [true]) as FileInfo ?? file;
         }
         catch (System.Reflection.TargetInvocationException)
         {

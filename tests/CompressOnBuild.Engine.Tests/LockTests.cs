@@ -66,7 +66,7 @@ public class LockTests
     {
         using var model = Searched();
         var made = Run(model, out _, r => r with { Lock = true });
-        var sets = Processor.InstructionSets.Count > 0 ? string.Join('+', Processor.InstructionSets) : "baseline";
+        var sets = Processor.Kind;
         StringAssert.Contains(File.ReadAllText(model.Request.LockPath), $"\"processor\": \"{sets}\"");
         Edit(model, made.Compressed.Sha256, new string('0', 64));
         Refused(Codes.LockGaveOtherBytes, model, r => r with { LockedMode = true });

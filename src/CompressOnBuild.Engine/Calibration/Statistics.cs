@@ -7,12 +7,13 @@ namespace CompressOnBuild.Calibration;
 internal sealed class Statistics
 {
     private readonly Dictionary<string, ValueStatistics> values;
+    private readonly Dictionary<string, IReadOnlyList<double[]>> grams;
 
-    internal Statistics(int samples, Dictionary<string, ValueStatistics> values, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null)
+    internal Statistics(int samples, Dictionary<string, ValueStatistics> values, Dictionary<string, IReadOnlyList<double[]>>? grams = null)
     {
         Samples = samples;
         this.values = values;
-        Grams = grams ?? new Dictionary<string, IReadOnlyList<double[]>>();
+        this.grams = grams ?? [];
     }
 
     /// <summary>How many samples were run.</summary>
@@ -22,7 +23,10 @@ internal sealed class Statistics
     public IReadOnlyDictionary<string, ValueStatistics> Values => values;
 
     /// <summary>By name of the weight, where asked for: the sum of x x^T over rows x [K] it was multiplied with, [K, K] row-major, one for each group of a convolution.</summary>
-    public IReadOnlyDictionary<string, IReadOnlyList<double[]>> Grams { get; }
+    public IReadOnlyDictionary<string, IReadOnlyList<double[]>> Grams => grams;
+
+    /// <summary>All weights are rounded: the matrices, by far the largest of all this, are let go.</summary>
+    public void ForgetGrams() => grams.Clear();
 
     /// <exception cref="KeyNotFoundException">The value was not requested or not seen.</exception>
     public ValueStatistics this[string name] => values[name];

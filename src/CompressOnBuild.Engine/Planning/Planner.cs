@@ -58,7 +58,7 @@ internal sealed class Planner
 
     /// <summary>Gram matrices that repair the rounding of weights; none where the recipe does not want that.</summary>
     public static IReadOnlyList<GramRequest> GramsToObserve(Model prepared, Recipe recipe) =>
-        recipe is { ErrorFeedback: true, LeavesEverything: false } ? WeightInputs.Of(SiteFinder.Find(prepared)) : [];
+        recipe.RoundsByCalibration ? WeightInputs.Of(SiteFinder.Find(prepared)) : [];
 
     /// <summary>The decision for one site when <paramref name="wanted"/> is asked for, at <paramref name="bits"/> bits where its activations stay floats.</summary>
     public WeightDecision Decide(Site site, WeightForm wanted, string because, int bits = 8) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site), bits);

@@ -73,6 +73,8 @@ public sealed record Recipe
     public bool BiasCorrection { get; init; } = true;
     /// <summary>Whether calibration data repair the rounding of weights (<see cref="Techniques.Quantization.ErrorFeedback"/>).</summary>
     public bool ErrorFeedback { get; init; } = true;
+    /// <summary>Whether it rounds weights by what calibration sees.</summary>
+    internal bool RoundsByCalibration => ErrorFeedback && (Search || Rules.Any(r => r.Form is not (WeightForm.None or WeightForm.Fp16)));
 
     /// <summary>The operators a rule can name.</summary>
     public static IReadOnlyList<string> Operators { get; } = [.. OperatorTable.Rows.Select(r => r.OpType).Distinct().Order(StringComparer.Ordinal)];

@@ -11,7 +11,7 @@ namespace CompressOnBuild.Planning;
 /// Executes a plan on a copy of the prepared model. Quantized weights are kept between plans: a search that tries fifty plans rounds
 /// every weight once.
 /// </summary>
-internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null)
+internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null)
 {
     private readonly Dictionary<(string Site, int Bits, bool Safe), Quantized> quantized = [];
 
@@ -81,8 +81,8 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var safe = decision.SaturationSafe && !site.IsDepthwise;
         var plain = RoundToNearest.Quantize(weights, shape, [.. site.ChannelAxes], decision.Bits, saturationSafe: safe);
         if (grams is null || !grams.TryGetValue(site.Name, out var gram)) return plain;
-        if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, gram, safe);
-        return ErrorFeedback.Quantize(Transposed(weights, (int)shape[0], (int)shape[1]), plain.Transposed(), gram, safe).Transposed();
+        if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, gram, safe, parallel);
+        return ErrorFeedback.Quantize(Transposed(weights, (int)shape[0], (int)shape[1]), plain.Transposed(), gram, safe, parallel).Transposed();
     }
 
     private static float[] Transposed(float[] matrix, int rows, int columns)

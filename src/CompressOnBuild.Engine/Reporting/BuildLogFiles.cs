@@ -18,10 +18,11 @@ internal sealed record BuildLogFiles(string? ErrorLog = null, string? TestLog = 
     public IReadOnlyList<Diagnostic> Write(BuildLog log)
     {
         ArgumentNullException.ThrowIfNull(log);
+        // First: it must not survive because another file could not be written.
+        if (Bom is not null && log.HasErrors) OutputFile.Delete(Bom);
         if (ErrorLog is not null) Replace(ErrorLog, SarifLog.Write(log));
         if (TestLog is not null) Replace(TestLog, Reporting.TestLog.Write(log));
-        if (Bom is not null && log.HasErrors) OutputFile.Delete(Bom);
-        else if (Bom is not null) Replace(Bom, BillOfMaterials.Write(log));
+        if (Bom is not null && !log.HasErrors) Replace(Bom, BillOfMaterials.Write(log));
         var warnings = new List<Diagnostic>();
         foreach (var (file, write) in new (string?, Action<string, byte[]>)[] { (Summary, Replace), (AppendedSummary, Append) })
         {

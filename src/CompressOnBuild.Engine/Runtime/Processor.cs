@@ -16,6 +16,10 @@ internal static class Processor
     /// <summary>Instruction sets that matter to integer kernels, of avx2, avx_vnni, avx512f, avx512_vnni, neon, dotprod.</summary>
     public static IReadOnlyList<string> InstructionSets { get; } = [.. FindInstructionSets()];
 
+    /// <summary>System, architecture and instruction sets: what the last bits of ONNX Runtime's floats depend on.</summary>
+    public static string Kind { get; } = string.Join(' ', [OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : "linux",
+        RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant(), .. InstructionSets]);
+
     /// <summary>Whether ONNX Runtime adds products of unsigned and signed bytes in 16 bits here: x64 without VNNI.</summary>
     public static bool SaturatesIntegerProducts => X86Base.IsSupported && !InstructionSets.Any(s => s is "avx_vnni" or "avx512_vnni");
 

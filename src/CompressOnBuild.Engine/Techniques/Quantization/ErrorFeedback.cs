@@ -9,11 +9,11 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// section 3; the order of columns is fixed, all rows share the Hessian).
 /// Symbols: w one output channel as a row of K weights, H = sum of x x^T over calibration inputs x [K], U upper triangular with H^-1 = U^T U,
 /// s scale of the row, Q(w) = s * clamp(round(w / s), -n, n).
-/// 1. H += damp * mean(diag H) * I; an input that was never seen has no say: H_kk = 1.
+/// 1. H += damp * mean(diag H) * I: calibration has seen few rows, and inputs that it never saw have a say, too.
 /// 2. U = Cholesky factor of H^-1.
 /// 3. For k = 0..K-1: q_k = Q(w_k); e = (w_k - q_k) / U_kk; w_j -= e * U_kj for all j > k: what rounding did to this input is made up for by
 ///    those that come together with it.
-/// 4. The scale that fits the codes best on the calibration inputs: s = q^T H w / q^T H q, the minimum of d^T H d with d = w - s q.
+/// 4. The scale that fits the codes best: s = q^T H w / q^T H q, the minimum of d^T H d with d = w - s q; no code moves by more than half a step.
 /// 5. Steps 3 and 4 from several scales below 8 bits, where clipping and rounding trade; the smallest d^T H d wins. A row keeps plain
 ///    rounding where that is closer: the result is never worse than rounding.
 /// 6. Where products must be exact on processors that saturate, step 3 rounds no further than the neighbours of k that are already rounded
@@ -23,6 +23,7 @@ namespace CompressOnBuild.Techniques.Quantization;
 internal static class ErrorFeedback
 {
     private const double Damp = 0.01;
+    private const int Block = 8;
     private static readonly float[] s_factors = [1f, 0.92f, 0.84f, 1.08f];
 
     /// <summary>Rounds <paramref name="plain"/>'s weights again.</summary>
@@ -30,7 +31,8 @@ internal static class ErrorFeedback
     /// <param name="plain">What plain rounding made of them, one scale a row.</param>
     /// <param name="grams">H of each group, [K, K] row-major; all of one size.</param>
     /// <param name="saturationSafe">Step 6.</param>
-    public static Quantized Quantize(ReadOnlySpan<float> weights, Quantized plain, IReadOnlyList<double[]> grams, bool saturationSafe = false)
+    /// <param name="parallel">Threads to use, and what stops them.</param>
+    public static Quantized Quantize(ReadOnlySpan<float> weights, Quantized plain, IReadOnlyList<double[]> grams, bool saturationSafe = false, ParallelOptions? parallel = null)
     {
         var rows = plain.Scales.Length;
         var k = weights.Length / rows;
@@ -42,98 +44,123 @@ internal static class ErrorFeedback
         var perGroup = rows / grams.Count;
         for (var g = 0; g < grams.Count; g++)
         {
-            if (Factor(grams[g], k) is not { } u) continue;
-            var group = g;
-            // Rows do not touch each other: the number of threads changes no bit.
-            Parallel.For(0, perGroup, i => Row(source, codes, scales, group * perGroup + i, u, grams[group], k, limit, neighbours));
+            if (Damped(grams[g], k) is not { } h || Cholesky.InverseFactor((double[])h.Clone(), k) is not { } u) continue;
+            var start = g * perGroup;
+            // Rows do not touch each other: the number of threads changes no bit. Some at a time, so that H and U are walked through once for all of them.
+            Parallel.For(0, (perGroup + Block - 1) / Block, parallel ?? new ParallelOptions(), b =>
+            {
+                var first = start + b * Block;
+                new FeedbackRows(source, codes, scales, first, Math.Min(Block, start + perGroup - first), k, limit, neighbours).Round(h, u);
+            });
         }
         return new Quantized { Codes = codes, Shape = plain.Shape, ChannelAxes = plain.ChannelAxes, Scales = scales, Bits = plain.Bits };
     }
 
-    // Steps 1 and 2.
-    private static double[]? Factor(double[] gram, int k)
+    // Step 1.
+    private static double[]? Damped(double[] gram, int k)
     {
-        var h = (double[])gram.Clone();
         double trace = 0;
-        for (var i = 0; i < k; i++) trace += h[i * k + i];
+        for (var i = 0; i < k; i++) trace += gram[i * k + i];
         if (!(trace > 0) || !double.IsFinite(trace)) return null;
-        for (var i = 0; i < k; i++)
-        {
-            if (h[i * k + i] == 0) h[i * k + i] = 1;
-            h[i * k + i] += Damp * trace / k;
-        }
-        return Cholesky.InverseFactor(h, k);
+        var h = (double[])gram.Clone();
+        for (var i = 0; i < k; i++) h[i * k + i] += Damp * trace / k;
+        return h;
     }
 
-    private static void Row(float[] weights, sbyte[] codes, float[] scales, int row, double[] u, double[] gram, int k, int limit, int[][]? neighbours)
+    /// <summary>Neighbouring rows of one group, each as if it were alone.</summary>
+    private sealed class FeedbackRows(float[] weights, sbyte[] codes, float[] scales, int first, int count, int k, int limit, int[][]? neighbours)
     {
-        var w = new double[k];
-        for (var j = 0; j < k; j++) w[j] = weights[row * k + j];
-        var plain = new double[k];
-        for (var j = 0; j < k; j++) plain[j] = codes[row * k + j];
-        var (bestScale, least) = (scales[row], Error(gram, k, w, plain, scales[row]));
-        double[]? best = null;
-        foreach (var factor in limit < 127 ? s_factors : [1f])
-        {
-            if (least == 0) break;
-            var scale = scales[row] * factor;
-            var rounded = Rounded(w, scale, u, k, limit, neighbours); // step 3
-            scale = Fitted(gram, k, w, rounded, scale); // step 4
-            var error = Error(gram, k, w, rounded, scale);
-            if (error < least) (best, bestScale, least) = (rounded, scale, error); // step 5
-        }
-        if (best is null) return;
-        scales[row] = bestScale;
-        for (var j = 0; j < k; j++) codes[row * k + j] = (sbyte)best[j];
-    }
+        private readonly double[][] w = [.. Enumerable.Range(first, count).Select(r => weights.AsSpan(r * k, k).ToArray().Select(v => (double)v).ToArray())];
 
-    private static double[] Rounded(double[] weights, float scale, double[] u, int k, int limit, int[][]? neighbours)
-    {
-        var w = (double[])weights.Clone();
-        var rounded = new double[k];
-        for (var i = 0; i < k; i++)
+        public void Round(double[] h, double[] u)
         {
-            var (least, most) = neighbours is null ? (-limit, limit) : SaturationSafety.Room(rounded, neighbours[i], limit); // step 6
-            rounded[i] = Math.Clamp(Math.Round(w[i] / scale), least, most);
-            var error = (w[i] - rounded[i] * scale) / u[i * k + i];
-            var rest = w.AsSpan(i + 1);
-            TensorPrimitives.MultiplyAdd(u.AsSpan(i * k + i + 1, k - i - 1), -error, rest, rest);
+            double[][] best = [.. Enumerable.Range(first, count).Select(r => codes.AsSpan(r * k, k).ToArray().Select(c => (double)c).ToArray())];
+            var start = scales.AsSpan(first, count).ToArray();
+            var bestScale = (float[])start.Clone();
+            var least = Errors(h, best, start);
+            if (least.All(e => e == 0)) return;
+            foreach (var factor in limit < 127 ? s_factors : [1f])
+            {
+                float[] scale = [.. start.Select(s => s * factor)];
+                var rounded = Rounded(u, scale); // step 3
+                Fit(h, rounded, scale); // step 4
+                var errors = Errors(h, rounded, scale);
+                for (var r = 0; r < count; r++)
+                    if (errors[r] < least[r]) (best[r], bestScale[r], least[r]) = (rounded[r], scale[r], errors[r]); // step 5
+            }
+            for (var r = 0; r < count; r++)
+            {
+                scales[first + r] = bestScale[r];
+                for (var j = 0; j < k; j++) codes[(first + r) * k + j] = (sbyte)best[r][j];
+            }
         }
-        return rounded;
-    }
 
-    private static float Fitted(double[] gram, int k, double[] w, double[] q, float scale)
-    {
-        var qh = new double[k];
-        for (var i = 0; i < k; i++)
-            if (q[i] != 0) TensorPrimitives.MultiplyAdd(gram.AsSpan(i * k, k), q[i], qh, qh);
-        double with = 0, self = 0;
-        for (var j = 0; j < k; j++)
+        private double[][] Rounded(double[] u, float[] scale)
         {
-            with += qh[j] * w[j];
-            self += qh[j] * q[j];
+            double[][] rest = [.. w.Select(row => (double[])row.Clone())];
+            double[][] rounded = [.. w.Select(_ => new double[k])];
+            for (var i = 0; i < k; i++)
+            {
+                var factors = u.AsSpan(i * k + i + 1, k - i - 1);
+                for (var r = 0; r < count; r++)
+                {
+                    var (lowest, most) = neighbours is null ? (-limit, limit) : SaturationSafety.Room(rounded[r], neighbours[i], limit); // step 6
+                    rounded[r][i] = Math.Clamp(Math.Round(rest[r][i] / scale[r]), lowest, most);
+                    var error = (rest[r][i] - rounded[r][i] * scale[r]) / u[i * k + i];
+                    var after = rest[r].AsSpan(i + 1);
+                    TensorPrimitives.MultiplyAdd(factors, -error, after, after);
+                }
+            }
+            return rounded;
         }
-        var fitted = (float)(with / self);
-        // Codes that calibration never saw the product of leave nothing to fit.
-        return float.IsFinite(fitted) && fitted > scale / 2 && fitted < scale * 2 ? fitted : scale;
-    }
 
-    /// <summary>d^T H d, d = w - s q: the squared error of the row's output over the calibration inputs.</summary>
-    private static double Error(double[] gram, int k, double[] w, double[] q, float scale)
-    {
-        var d = new double[k];
-        for (var j = 0; j < k; j++) d[j] = w[j] - q[j] * scale;
-        // H is symmetric: each product off its diagonal counts twice.
-        var above = new double[k];
-        double diagonal = 0, rest = 0;
-        for (var i = 0; i < k; i++)
+        private void Fit(double[] h, double[][] q, float[] scale)
         {
-            if (d[i] == 0) continue;
-            diagonal += d[i] * d[i] * gram[i * k + i];
-            var sums = above.AsSpan(i + 1);
-            TensorPrimitives.MultiplyAdd(gram.AsSpan(i * k + i + 1, k - i - 1), d[i], sums, sums);
+            double[][] qh = [.. q.Select(_ => new double[k])];
+            for (var i = 0; i < k; i++)
+                for (var r = 0; r < count; r++)
+                    if (q[r][i] != 0) TensorPrimitives.MultiplyAdd(h.AsSpan(i * k, k), q[r][i], qh[r], qh[r]);
+            for (var r = 0; r < count; r++)
+            {
+                double with = 0, self = 0, largest = 0;
+                for (var j = 0; j < k; j++)
+                {
+                    with += qh[r][j] * w[r][j];
+                    self += qh[r][j] * q[r][j];
+                    largest = Math.Max(largest, Math.Abs(q[r][j]));
+                }
+                if (!(self > 0) || !double.IsFinite(with)) continue;
+                var most = 0.5 / largest;
+                scale[r] *= (float)Math.Clamp(with / self / scale[r], 1 - most, 1 + most);
+            }
         }
-        for (var j = 0; j < k; j++) rest += above[j] * d[j];
-        return diagonal + 2 * rest;
+
+        /// <summary>d^T H d of each row, d = w - s q.</summary>
+        private double[] Errors(double[] h, double[][] q, float[] scale)
+        {
+            double[][] d = [.. w.Select((row, r) => row.Select((v, j) => v - q[r][j] * scale[r]).ToArray())];
+            // H is symmetric: each product off its diagonal counts twice.
+            double[][] above = [.. w.Select(_ => new double[k])];
+            var diagonal = new double[count];
+            for (var i = 0; i < k; i++)
+            {
+                var row = h.AsSpan(i * k + i + 1, k - i - 1);
+                for (var r = 0; r < count; r++)
+                {
+                    if (d[r][i] == 0) continue;
+                    diagonal[r] += d[r][i] * d[r][i] * h[i * k + i];
+                    var sums = above[r].AsSpan(i + 1);
+                    TensorPrimitives.MultiplyAdd(row, d[r][i], sums, sums);
+                }
+            }
+            var errors = new double[count];
+            for (var r = 0; r < count; r++)
+            {
+                double rest = 0;
+                for (var j = 0; j < k; j++) rest += above[r][j] * d[r][j];
+                errors[r] = diagonal[r] + 2 * rest;
+            }
+            return errors;
+        }
     }
 }

@@ -23,13 +23,17 @@ public class ErrorFeedbackTests
             double[] w = [.. weights[(r * K)..((r + 1) * K)].Select(v => (double)v)];
             double[] best = [.. Enumerable.Range(0, K).Select(j => (double)plain.Codes[r * K + j])];
             var scale = plain.Scales[r];
-            var least = Error(w, best, scale, gram);
+            var damped = Damped(gram);
+            var least = Error(w, best, scale, damped);
             foreach (var factor in bits < 8 ? new[] { 1f, 0.92f, 0.84f, 1.08f } : [1f])
             {
                 var codes = Literal(w, gram, plain.Scales[r] * factor, (1 << (bits - 1)) - 1);
-                // The minimum over s of (w - s q)^T H (w - s q).
-                var fitted = (float)(Product(codes, w, gram) / Product(codes, codes, gram));
-                if (Error(w, codes, fitted, gram) < least) (best, scale, least) = (codes, fitted, Error(w, codes, fitted, gram));
+                // The minimum over s of (w - s q)^T H (w - s q), with which the largest code moves by half a step at most.
+                var start = plain.Scales[r] * factor;
+                var fitted = (float)(Product(codes, w, damped) / Product(codes, codes, damped));
+                var bound = 0.5f / (float)codes.Max(Math.Abs);
+                fitted = Math.Clamp(fitted, start * (1 - bound), start * (1 + bound));
+                if (Error(w, codes, fitted, damped) < least) (best, scale, least) = (codes, fitted, Error(w, codes, fitted, damped));
             }
             Assert.AreEqual(scale, quantized.Scales[r], Math.Abs(scale) * 1e-6f, $"row {r}");
             for (var j = 0; j < K; j++) Assert.AreEqual(best[j], quantized.Codes[r * K + j], $"row {r}, column {j}");
@@ -86,13 +90,30 @@ public class ErrorFeedbackTests
             for (var r = 0; r < Rows; r++)
             {
                 double[] w = [.. weights[(r * K)..((r + 1) * K)].Select(v => (double)v)];
-                double Of(CompressOnBuild.Weights.Quantized weight) => Error(w, [.. weight.Codes[(r * K)..((r + 1) * K)].Select(c => (double)c)], weight.Scales[r], gram);
+                double Of(CompressOnBuild.Weights.Quantized weight) => Error(w, [.. weight.Codes[(r * K)..((r + 1) * K)].Select(c => (double)c)], weight.Scales[r], Damped(gram));
                 Assert.IsLessThanOrEqualTo(Of(plain), Of(quantized));
                 before += Of(plain);
                 after += Of(quantized);
             }
         }
         Assert.IsLessThan(0.6 * before, after);
+    }
+
+    [TestMethod]
+    public void FewRowsOfCalibrationDoNotBendWhatTheyDidNotShow()
+    {
+        // Two rows for 24 inputs, half of which are never seen: other rows must not pay for what these two gain.
+        var weights = ModelBuilder.Random(4, 1, Rows, K).ToFloats();
+        var seen = ModelBuilder.Random(8, 1, 2, K).ToFloats();
+        for (var i = 0; i < seen.Length; i++) if (i % K >= K / 2) seen[i] = 0;
+        var gram = new double[K * K];
+        foreach (var r in new[] { 0, 1 })
+            for (var i = 0; i < K; i++)
+                for (var j = 0; j < K; j++) gram[i * K + j] += seen[r * K + i] * (double)seen[r * K + j];
+        var plain = RoundToNearest.Quantize(weights, [Rows, K], [0], 8);
+        var quantized = ErrorFeedback.Quantize(weights, plain, [gram]);
+        double Squared(CompressOnBuild.Weights.Quantized q) => q.Decompress().Zip(weights, (a, b) => Math.Pow(a - b, 2)).Sum();
+        Assert.IsLessThan(3 * Squared(plain), Squared(quantized));
     }
 
     [TestMethod]
@@ -110,10 +131,7 @@ public class ErrorFeedbackTests
     private static double[] Literal(double[] row, double[] gram, double scale, int limit)
     {
         var w = (double[])row.Clone();
-        var h = (double[])gram.Clone();
-        var mean = Enumerable.Range(0, K).Average(i => gram[i * K + i]);
-        for (var i = 0; i < K; i++) h[i * K + i] += 0.01 * mean;
-        var inverse = Inverse(h);
+        var inverse = Inverse(Damped(gram));
         var codes = new double[K];
         for (var q = 0; q < K; q++)
         {
@@ -126,6 +144,14 @@ public class ErrorFeedbackTests
             inverse = eliminated;
         }
         return codes;
+    }
+
+    private static double[] Damped(double[] gram)
+    {
+        var h = (double[])gram.Clone();
+        var mean = Enumerable.Range(0, K).Average(i => gram[i * K + i]);
+        for (var i = 0; i < K; i++) h[i * K + i] += 0.01 * mean;
+        return h;
     }
 
     // Gauss and Jordan.
