@@ -68,6 +68,7 @@ public sealed class Compressor
         var planner = new Planner(prepared, recipe, statistics, request.Target);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
         var evaluator = run.Evaluator(session, data);
+        if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
         var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
         plan = transformer.WithBiases(plan);
         var (compressed, bytes) = Transform(transformer, plan);
@@ -154,6 +155,22 @@ public sealed class Compressor
         }, cancel);
     }
 
+    private void ChooseRanges(Planner planner, Transformer transformer, Session session, EvaluationData data)
+    {
+        log.Stage("choosing ranges");
+        var few = data.CalibrationRuns(FidelitySamples).Read(cancel).ToArray();
+        var expected = Outputs(session, few);
+        RangeChoice.Make(planner, plan =>
+        {
+            using var candidate = new Session(transformer.Apply(plan), run.Settings("compressed"));
+            return Fidelity.MeanDecibels(expected, Outputs(candidate, few));
+        });
+    }
+
+    // Side by side, one thread each: more threads inside a run would move its last bits.
+    private Tensor[][] Outputs(Session model, IReadOnlyDictionary<string, Tensor>[] samples) =>
+        [.. samples.AsParallel().AsOrdered().WithDegreeOfParallelism(run.Threads).Select(s => model.Run(s, cancel))];
+
     private (Plan Plan, IReadOnlyList<CandidateResult> Candidates) MakePlan(Planner planner, Transformer transformer, Recipe recipe, Evaluator? evaluator, EvaluationData? data)
     {
         if (!recipe.Search) return (planner.ByRules(), []);
@@ -163,13 +180,13 @@ public sealed class Compressor
         var reference = evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
         var few = data.CalibrationRuns(recipe.Widths.Count > 0 ? WidthSamples : FidelitySamples).Read(cancel).ToArray();
         using var session = new Session(planner.Prepared, run.Settings("prepared"));
-        var expected = few.Select(s => session.Run(s, cancel)).ToArray();
+        var expected = Outputs(session, few);
         if (recipe.Widths.Count > 0)
         {
-            var widths = new WidthSearch(planner, recipe.Widths, Limit, new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, Outputs(plan))), log, cancel);
+            var widths = new WidthSearch(planner, recipe.Widths, Limit, new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan))), log, cancel);
             return (widths.Run(), widths.Candidates);
         }
-        var search = new Search(planner, request.Goal, Limit, new SearchOracle(Measure, plan => Fidelity.Decibels(expected, Outputs(plan))), log, cancel);
+        var search = new Search(planner, request.Goal, Limit, new SearchOracle(Measure, plan => Fidelity.Decibels(expected, OutputsOf(plan))), log, cancel);
         return (search.Run(), search.Candidates);
 
         Trial Measure(Plan plan)
@@ -182,11 +199,10 @@ public sealed class Compressor
             return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count), changes);
         }
 
-        Tensor[][] Outputs(Plan plan)
+        Tensor[][] OutputsOf(Plan plan)
         {
             using var candidate = new Session(transformer.Apply(plan), run.Settings("compressed"));
-            // Side by side, one thread each: more threads inside a run would move its last bits.
-            return [.. few.AsParallel().AsOrdered().WithDegreeOfParallelism(run.Threads).Select(s => candidate.Run(s, cancel))];
+            return Outputs(candidate, few);
         }
     }
 

@@ -4,8 +4,8 @@ namespace CompressOnBuild.Calibration;
 internal static class RangeEstimator
 {
     /// <summary>
-    /// The range of <paramref name="value"/> for uint8. <see cref="CalibrationMethod.Auto"/> is <see cref="CalibrationMethod.Mse"/>:
-    /// it equals min and max where nothing is gained by clipping. A value without finite elements has the range [0, 0].
+    /// The range of <paramref name="value"/> for uint8. <see cref="CalibrationMethod.Auto"/> is <see cref="CalibrationMethod.Mse"/> here,
+    /// which equals min and max where nothing is gained by clipping; whoever can measure chooses (<see cref="CalibrationMethod"/>). A value without finite elements has the range [0, 0].
     /// </summary>
     /// <param name="value">Statistics of a floating-point value.</param>
     /// <param name="method">How the ends are chosen.</param>

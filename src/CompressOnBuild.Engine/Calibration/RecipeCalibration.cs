@@ -3,7 +3,7 @@ namespace CompressOnBuild.Calibration;
 /// <summary>How activation ranges are found.</summary>
 public enum CalibrationMethod
 {
-    /// <summary>As <see cref="Mse"/>.</summary>
+    /// <summary>The one of the others with which the outputs are nearest to the original's on a few calibration samples.</summary>
     Auto,
     /// <summary>The smallest and the largest value seen.</summary>
     MinMax,

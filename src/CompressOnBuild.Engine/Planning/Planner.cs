@@ -22,7 +22,7 @@ internal sealed class Planner
     /// <param name="target">Where the model will run.</param>
     public Planner(Model prepared, Recipe recipe, Statistics? statistics, Target target = Target.Cpu)
     {
-        (Prepared, this.recipe, Statistics) = (prepared, recipe, statistics);
+        (Prepared, this.recipe, Statistics, Ranges) = (prepared, recipe, statistics, recipe.Calibration.Method);
         opset = prepared.Opset();
         saturationSafe = target == Target.Cpu;
         Sites = SiteFinder.Find(prepared);
@@ -35,6 +35,9 @@ internal sealed class Planner
     public IReadOnlyList<Site> Sites { get; }
 
     public Statistics? Statistics { get; }
+
+    /// <summary>How ranges of activations are found; of the recipe, until measuring chose one (<see cref="RangeChoice"/>).</summary>
+    public CalibrationMethod Ranges { get; set; }
 
     /// <summary>Values whose statistics any plan could ask for.</summary>
     public static IReadOnlyList<string> ValuesToObserve(Model prepared)
@@ -119,7 +122,7 @@ internal sealed class Planner
     private bool IsObserved(Value? value) => value is not null && Statistics!.TryGet(value.Name, out var seen) && seen is { Count: > 0, NonFinite: 0, ElementType: ElementType.Float };
 
     private QuantizationParameters Parameters(QuantizedValue value, ValueStatistics seen) =>
-        QdqRules.Fit(value.Activation, RangeEstimator.Estimate(seen, recipe.Calibration).ToUInt8());
+        QdqRules.Fit(value.Activation, RangeEstimator.Estimate(seen, Ranges, recipe.Calibration.Percentile).ToUInt8());
 
     internal static string Word(WeightForm form, int bits = 8) => form switch
     {

@@ -73,6 +73,8 @@ public sealed record Recipe
     public bool BiasCorrection { get; init; } = true;
     /// <summary>Whether calibration data repair the rounding of weights (<see cref="Techniques.Quantization.ErrorFeedback"/>).</summary>
     public bool ErrorFeedback { get; init; } = true;
+    /// <summary>Whether it quantizes activations statically, with ranges that are to be chosen by measuring.</summary>
+    internal bool ChoosesRanges => Calibration.Method == CalibrationMethod.Auto && Widths.Count == 0 && Rules.Any(r => r.Form is WeightForm.Static or WeightForm.Auto);
     /// <summary>Whether it rounds weights by what calibration sees.</summary>
     internal bool RoundsByCalibration => ErrorFeedback && (Search || Rules.Any(r => r.Form is not (WeightForm.None or WeightForm.Fp16)));
 
