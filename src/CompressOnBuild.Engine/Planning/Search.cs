@@ -33,7 +33,7 @@ internal sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double
 ///    16 bits, as few as a bisection finds needed.
 /// 3. The others get their fast forms back. If that loses too much, the activations of each site are tried alone, and the worst go to
 ///    floats, again as few as needed.
-/// 4. What is good may still change so many samples that the gate cannot show it. Activations in floats, and if that is not enough 16 bits for
+/// 4. What is good but loses a little may change so many samples that the gate cannot show it. Activations in floats, and if that is not enough 16 bits for
 ///    the worst weights of at most 2 % of the file: where that shows it, it is taken, as little of it as needed; where not, or where speed is the goal, nothing is given up.
 /// Every decision names its figure. Nothing here depends on a clock.
 /// </summary>
@@ -85,8 +85,8 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
         return best.Plan;
     }
 
-    // Where nothing changed, or where even that would show nothing on so few samples, there is nothing to gain.
-    private bool CanBeSurer(Trial trial) => goal != Goal.Speed && (trial.Changes is not { } changes
+    // What lost nothing is not slowed down for a proof. Where nothing changed, or where even that would show nothing on so few samples, there is nothing to gain.
+    private bool CanBeSurer(Trial trial) => goal != Goal.Speed && trial.Drop > 0 && (trial.Changes is not { } changes
         || (changes.Worse + changes.Better > 0 && MatchedShares.Difference(0, 0, changes.GateSamples).High <= limit));
 
     private Measured? Surer(Wishes wishes, Measured best)
