@@ -35,6 +35,9 @@ internal sealed record CandidateModel(Model Model, byte[] Bytes, ModelFacts Fact
 /// </summary>
 internal sealed class PairedRun(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
 {
+    /// <summary>Of a metric: what the runtime's rounding, which may change between two sessions, does to a mean over samples.</summary>
+    private const double LastBits = 1e-5;
+
     private readonly long started = Stopwatch.GetTimestamp();
     private readonly List<Diagnostic> warnings = [];
     private readonly List<InputFile> inputFiles = [];
@@ -186,8 +189,8 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         var metrics = comparison.Metrics.Select((c, i) =>
         {
             double? limit = i == 0 ? request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop : null;
-            // The same model loses nothing, however few samples there are; no interval makes up for samples that were seen.
-            var confidence = isSame && c.Drop == 0 ? new Interval(0, 0) : data.Splits.Independent ? c.Confidence : null;
+            // The same model loses nothing, however few samples there are, and two runs of it may differ in their last bits; no interval makes up for samples that were seen.
+            var confidence = isSame && Math.Abs(c.Drop) < LastBits ? new Interval(Math.Min(0, c.Drop), Math.Max(0, c.Drop)) : data.Splits.Independent ? c.Confidence : null;
             var metric = new MetricResult(data.Metrics[i].Name, c.Original, c.Compressed, c.Drop, limit, c.Samples, confidence, true)
             {
                 Worse = c.Worse,
