@@ -37,7 +37,8 @@ internal static class ResultFacts
             if (decision.Encoding is null) continue;
             var half = decision.Encoding == HalfCast.Id;
             var zeros = half ? 0 : transformer.Weight(site, decision).Codes.AsSpan().Count((sbyte)0);
-            var technique = half ? "rounding to fp16" : decision.SaturationSafe ? "rounding to nearest, exact on processors without VNNI" : "rounding to nearest, scale by squared error";
+            var technique = half ? "rounding to fp16" : (transformer.HasFeedback(site) ? "rounding with error feedback (GPTQ)" : "rounding to nearest, scale by squared error")
+                + (decision.SaturationSafe ? ", exact on processors without VNNI" : "");
             yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), technique, decision.Encoding, decision.Bits,
                 (double)zeros / site.Tensor.Count, null, site.Tensor.ByteCount, FormTable.Bytes(site, decision.Bits), decision.Because)
             {

@@ -27,6 +27,7 @@ public class LockTests
         var searched = Run(model, out var stages, r => r with { Lock = true, Threads = 2 });
         Assert.IsGreaterThan(1, searched.Measurements.Candidates.Count, "nothing was searched");
         CollectionAssert.Contains(stages, "calibrating");
+        Assert.IsTrue(searched.Weights.Where(w => w.Operator == "Conv" && w.Bits == 8).All(w => w.Technique.StartsWith(feedback ? "rounding with error feedback" : "rounding to nearest", StringComparison.Ordinal)), "the report names what was done");
         var (outputs, lockFile) = (Deterministic(model), File.ReadAllBytes(model.Request.LockPath));
         Assert.HasCount(3, File.ReadAllLines(model.Request.LockPath).Where(l => l.Contains("\"steps\": \"", StringComparison.Ordinal)), "biases to correct");
 

@@ -14,6 +14,7 @@ namespace CompressOnBuild.Planning;
 internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null)
 {
     private readonly Dictionary<(string Site, int Bits, bool Safe), Quantized> quantized = [];
+    private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
 
     /// <summary>
     /// <paramref name="plan"/> with what is added to which bias: of a Conv with integer weights and a constant bias of its own whose input's
@@ -74,6 +75,9 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         return weight;
     }
 
+    /// <summary>Whether calibration showed what the weight is multiplied with, so that its rounding was repaired.</summary>
+    public bool HasFeedback(Site site) => repaired.Contains(site.Name);
+
     private Quantized Round(Site site, WeightDecision decision)
     {
         long[] shape = [.. site.Tensor.Shape];
@@ -81,6 +85,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var safe = decision.SaturationSafe && !site.IsDepthwise;
         var plain = RoundToNearest.Quantize(weights, shape, [.. site.ChannelAxes], decision.Bits, saturationSafe: safe);
         if (grams is null || !grams.TryGetValue(site.Name, out var gram)) return plain;
+        repaired.Add(site.Name);
         if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, gram, safe, parallel);
         return ErrorFeedback.Quantize(Transposed(weights, (int)shape[0], (int)shape[1]), plain.Transposed(), gram, safe, parallel).Transposed();
     }

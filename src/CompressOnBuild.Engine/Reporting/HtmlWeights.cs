@@ -42,7 +42,7 @@ internal static class HtmlWeights
         html.Add("<figure>");
         chart.Add(html, $"Signal-to-noise ratio of {shown.Count} weights, from {HtmlChanges.Decibels(low.Weight.SignalToNoise)} to {HtmlChanges.Decibels(high.Weight.SignalToNoise)}. The table below has the figures.",
             [.. shown.Select(w => $"{w.Weight.Name}: {HtmlChanges.Decibels(w.Weight.SignalToNoise)}")]);
-        html.Add($"<figcaption>How precise each weight stayed: higher is closer to the original. Lowest: <code>{new HtmlWriter.Name(low.Weight.Name)}</code> with {HtmlChanges.Decibels(low.Weight.SignalToNoise)}.</figcaption>\n</figure>");
+        html.Add($"<figcaption>How precise each weight stayed: higher is closer to the original. Error feedback moves weights further for outputs that are nearer. Lowest: <code>{new HtmlWriter.Name(low.Weight.Name)}</code> with {HtmlChanges.Decibels(low.Weight.SignalToNoise)}.</figcaption>\n</figure>");
     }
 
     private static string Extra(WeightFacts w) => (w.Sparsity > 0 ? Figures.Text($", {100 * w.Sparsity:0} % zero") : "") + (w.Rank is { } rank ? Figures.Text($", rank {rank}") : "");
