@@ -27,7 +27,7 @@ public class SurroundingsTests
     [TestMethod]
     public void ThePackageFolderMayBeReadOnly()
     {
-        if (OperatingSystem.IsWindows()) return;
+        if (OperatingSystem.IsWindows()) Assert.Inconclusive("Windows has no read-only folders in this sense.");
         using var project = new SampleProject("""<CompressModel Include="m.onnx" />""");
         project.WriteModel("m.onnx");
         // The other user may not see the packages of this one.
@@ -61,7 +61,7 @@ public class SurroundingsTests
     [TestMethod]
     public void CancellingTheBuildEndsTheWorker()
     {
-        if (OperatingSystem.IsWindows()) return;
+        if (OperatingSystem.IsWindows()) Assert.Inconclusive("Windows has no signal that ends a build as Ctrl+C does.");
         using var project = new SampleProject("""<CompressModel Include="m.onnx" />""");
         project.WriteModel("m.onnx");
         project.Write("m.onnx.fake", "hang");

@@ -103,7 +103,7 @@ public sealed class InputsFileTests : IDisposable
         var real = _folder.Write("store/m.onnx", "a model");
         var link = _folder["m.onnx"];
         try { File.CreateSymbolicLink(link, real); }
-        catch (IOException) { return; } // Windows asks for a right of its own
+        catch (IOException) when (OperatingSystem.IsWindows()) { Assert.Inconclusive("Links need a privilege on Windows."); }
         var line = Line(real).Replace(real, link, StringComparison.Ordinal);
         Assert.IsNull(Check(line));
         File.WriteAllText(real, "b model");
@@ -116,7 +116,7 @@ public sealed class InputsFileTests : IDisposable
     [TestMethod]
     public void PathsWithBackslashesAndLineBreaksAreOneField()
     {
-        if (OperatingSystem.IsWindows()) return;
+        if (OperatingSystem.IsWindows()) Assert.Inconclusive("Windows forbids such names.");
         var odd = _folder.Write("data/a\\b\nc.png", "x");
         var list = Line(odd).Replace(odd, odd.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal), StringComparison.Ordinal) + $"dir {_folder["data"]}\n";
         Assert.IsNull(Check(list));

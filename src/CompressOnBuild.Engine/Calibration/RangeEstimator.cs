@@ -20,8 +20,4 @@ internal static class RangeEstimator
             _ => MseRange.Of(value.Histogram, value.Min, value.Max),
         };
     }
-
-    /// <inheritdoc cref="Estimate(ValueStatistics, CalibrationMethod, double)"/>
-    public static ActivationRange Estimate(ValueStatistics value, RecipeCalibration calibration) =>
-        Estimate(value, calibration.Method, calibration.Percentile);
 }

@@ -10,7 +10,6 @@ public sealed class GateException : CompressionException
 
     private GateException(IReadOnlyList<Diagnostic> errors, CompressionResult result) : base(errors[0]) => (Errors, Result) = (errors, result);
 
-
     /// <summary>Every broken limit, at least one; the first is <see cref="CompressionException.Diagnostic"/>.</summary>
     public IReadOnlyList<Diagnostic> Errors { get; }
     /// <summary>The refused attempt.</summary>

@@ -53,7 +53,7 @@ internal static class SampleSize
             return Math.Max(0, measured.Drop) / 2 + (interval.High - interval.Low) / 2 / Math.Sqrt(scale);
         var changes = (worse + better) * scale;
         var lost = Math.Max(0, worse - better) * scale / 2;
-        return MatchedShares.Difference((changes + lost) / 2, (changes - lost) / 2, samples).High;
+        return MatchedShares.High(changes, lost, samples);
     }
 
     private static long? Rounded(double samples)

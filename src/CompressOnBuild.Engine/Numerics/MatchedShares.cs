@@ -22,6 +22,9 @@ internal static class MatchedShares
     /// <summary>The 95 % interval of (<paramref name="worse"/> - <paramref name="better"/>) / <paramref name="samples"/>; counts need not be whole.</summary>
     public static Interval Difference(double worse, double better, double samples) => new(-Upper(better, worse, samples), Upper(worse, better, samples));
 
+    /// <summary>The upper end where <paramref name="changes"/> samples changed, of which <paramref name="lost"/> more went to the worse than to the better.</summary>
+    public static double High(double changes, double lost, double samples) => Upper((changes + lost) / 2, (changes - lost) / 2, samples);
+
     private static double Upper(double b, double c, double n)
     {
         var m = b + c;

@@ -37,6 +37,6 @@ internal sealed class ChangeRate
         var scale = amplitude * samples / amplitudes;
         var changes = Math.Min((worse + better) * scale, samples);
         var lost = Math.Min(Math.Max(0, worse - better) * scale, changes);
-        return MatchedShares.Difference((changes + lost) / 2, (changes - lost) / 2, samples).High;
+        return MatchedShares.High(changes, lost, samples);
     }
 }

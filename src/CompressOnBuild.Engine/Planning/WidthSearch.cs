@@ -69,8 +69,8 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
         return best.Plan;
     }
 
-    private bool Passes(Measured plan) => plan.Trial.Changes is not { } changes ? plan.Trial.Passes(limit)
-        : plan.Trial is { OthersGood: true } && plan.Trial.Drop <= limit && rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) <= limit;
+    private bool Passes(Measured plan) => (plan.Trial.Changes is { } changes
+        ? plan.Trial with { GateHigh = rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) } : plan.Trial).Passes(limit);
 
     private IReadOnlyList<WeightDecision> Widest() => [.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, $"the widest form of the recipe", widths[^1]))];
 

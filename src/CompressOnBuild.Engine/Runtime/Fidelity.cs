@@ -11,12 +11,6 @@ internal static class Fidelity
     // A saturated output (a sigmoid next to 0) is all rounding: this far apart says nothing.
     private const float Negligible = 1e-5f;
 
-    public static double Decibels(Session expected, Session actual, IEnumerable<IReadOnlyDictionary<string, Tensor>> samples, CancellationToken cancel)
-    {
-        var inputs = samples.ToArray();
-        return Decibels([.. inputs.Select(s => expected.Run(s, cancel))], inputs.Select(s => actual.Run(s, cancel)));
-    }
-
     /// <summary>The decibels of the output that differs most: a loud output must not hide a quiet one.</summary>
     public static double WorstOutput(IReadOnlyList<Tensor[]> expected, IReadOnlyList<Tensor[]> actual)
     {

@@ -77,14 +77,14 @@ public sealed class HostileNamesTests : BadInput
     [TestMethod]
     public void FileNamesAreHostileToo()
     {
-        if (OperatingSystem.IsWindows()) return;
+        if (OperatingSystem.IsWindows()) Assert.Inconclusive("Windows forbids such names.");
         Harmless(Refused("COB1003", Folder.Write("##vso[x]\u001b[31m\nm.onnx", "no model"), "--name", "m"));
     }
 
     [TestMethod]
     public void ClassFoldersAndDataFilesAreHostileToo()
     {
-        if (OperatingSystem.IsWindows()) return; // forbids such names
+        if (OperatingSystem.IsWindows()) Assert.Inconclusive("Windows forbids such names.");
         var sample = Path.Combine(DotNet.RepositoryRoot, "testassets", "samples", "shapes");
         var names = Names.Where(n => !n.Contains('/', StringComparison.Ordinal)).Take(10).ToArray();
         for (var i = 0; i < 120; i++)

@@ -29,7 +29,7 @@ public sealed class InputsListTests : BadInput
         var time = new DateTime(2011, 2, 3, 4, 5, 6, DateTimeKind.Utc);
         File.SetLastWriteTimeUtc(real, time);
         try { File.CreateSymbolicLink(Folder["m.onnx"], real); }
-        catch (IOException) { return; } // Windows asks for a right of its own
+        catch (IOException) when (OperatingSystem.IsWindows()) { Assert.Inconclusive("Links need a privilege on Windows."); }
         Lines(Folder["m.onnx"], SaveData(), out var lines);
         Assert.HasCount(1, lines.Where(l => l.EndsWith($" {new FileInfo(real).Length} {time.Ticks} {Folder["m.onnx"]}", StringComparison.Ordinal)).ToArray(), string.Join('\n', lines));
     }
