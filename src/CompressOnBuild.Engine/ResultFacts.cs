@@ -35,14 +35,14 @@ internal static class ResultFacts
         foreach (var (decision, site) in plan.Weights.Zip(planner.Sites))
         {
             if (decision.Encoding is null) continue;
-            var half = decision.Encoding == HalfCast.Id;
-            var zeros = half ? 0 : transformer.Weight(site, decision).Codes.AsSpan().Count((sbyte)0);
-            var technique = half ? "rounding to fp16" : (transformer.HasFeedback(site) ? "rounding with error feedback (GPTQ)" : "rounding to nearest, scale by squared error")
+            var weight = transformer.Weight(site, decision);
+            var restored = weight.Decompress();
+            var technique = (decision.Form == WeightForm.Fp16 ? "rounding to fp16" : transformer.HasFeedback(site) ? "rounding with error feedback (GPTQ)" : "rounding to nearest, scale by squared error")
                 + (decision.SaturationSafe ? ", exact on processors without VNNI" : "");
             yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), technique, decision.Encoding, decision.Bits,
-                (double)zeros / site.Tensor.Count, null, site.Tensor.ByteCount, FormTable.Bytes(site, decision.Bits), decision.Because)
+                (double)restored.AsSpan().Count(0f) / site.Tensor.Count, null, site.Tensor.ByteCount, weight.ByteCount, decision.Because)
             {
-                SignalToNoise = SignalToNoise(site.Tensor.ToFloats(), half ? HalfWeight.Round(site.Tensor.ToFloats(), [])!.Decompress() : transformer.Weight(site, decision).Decompress()),
+                SignalToNoise = SignalToNoise(site.Tensor.ToFloats(), restored),
             };
         }
     }

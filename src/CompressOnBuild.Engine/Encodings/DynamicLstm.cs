@@ -54,7 +54,7 @@ internal sealed class DynamicLstm : IEncoding
     private static (Value Codes, Value Scales, Value ZeroPoints) Store(EncodedSite encoded)
     {
         var graph = encoded.Site.Weight.Graph;
-        var weight = encoded.Weight;
+        var weight = encoded.Integers;
         var (directions, rows, columns) = ((int)weight.Shape[0], (int)weight.Shape[1], (int)weight.Shape[2]);
         var codes = new sbyte[weight.Codes.Length];
         for (var d = 0; d < directions; d++)

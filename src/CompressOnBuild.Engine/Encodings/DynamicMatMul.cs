@@ -26,8 +26,9 @@ internal sealed class DynamicMatMul : IEncoding
 
     public void Write(IReadOnlyList<EncodedSite> sites)
     {
-        foreach (var (site, weight) in sites)
+        foreach (var encoded in sites)
         {
+            var (site, weight) = (encoded.Site, encoded.Integers);
             var stored = RestoredWeight.AsKN(weight, site.Uses[0].Node);
             var codes = site.Weight.Graph.AddInitializer("w", Tensor.Create(stored.Codes, stored.Shape));
             foreach (var alpha in site.Uses.GroupBy(u => u.Node.Is("Gemm") ? u.Node.Float("alpha", 1) : 1f))

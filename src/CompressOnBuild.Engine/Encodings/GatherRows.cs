@@ -21,8 +21,9 @@ internal sealed class GatherRows : IEncoding
 
     public void Write(IReadOnlyList<EncodedSite> sites)
     {
-        foreach (var (site, weight) in sites)
+        foreach (var encoded in sites)
         {
+            var (site, weight) = (encoded.Site, encoded.Integers);
             var graph = site.Weight.Graph;
             var codes = graph.AddInitializer("w", Tensor.Create(weight.Codes, weight.Shape));
             var scales = graph.AddInitializer("s", Tensor.Create(weight.Scales, weight.ScaleShape));

@@ -4,10 +4,14 @@ using CompressOnBuild.Weights;
 
 namespace CompressOnBuild.Encodings;
 
-/// <summary>A quantized weight and the place it came from, in the model that is being written.</summary>
-internal sealed record EncodedSite(Site Site, Quantized Weight);
+/// <summary>A compressed weight and the place it came from, in the model that is being written.</summary>
+internal sealed record EncodedSite(Site Site, CompressedWeight Weight)
+{
+    /// <summary>The weight of a form that computes on its codes.</summary>
+    public Quantized Integers => (Quantized)Weight;
+}
 
-/// <summary>How a quantized weight is spelled in ONNX. What a form needs of model and runtime is said by <see cref="Refuses"/>.</summary>
+/// <summary>How a compressed weight is spelled in ONNX. What a form needs of model and runtime is said by <see cref="Refuses"/>.</summary>
 internal interface IEncoding
 {
     /// <summary>Stable name in plans, locks and reports.</summary>
@@ -16,22 +20,30 @@ internal interface IEncoding
     /// <summary>Null when the weight can be written this way at this operator set, else the reason why not.</summary>
     string? Refuses(Site site, int opset);
 
-    /// <summary>Rewrites the model so that these weights are stored as integers; sites of one node come together.</summary>
+    /// <summary>Rewrites the model so that these weights are stored in this form; sites of one node come together.</summary>
     void Write(IReadOnlyList<EncodedSite> sites);
 }
 
 /// <summary>The encodings by name.</summary>
 internal static class EncodingTable
 {
-    public static CastMul CastMul { get; } = new();
-    public static PackedMul PackedMul { get; } = new();
+    /// <summary>Integers of 8 bits, restored at load.</summary>
+    public static RestoredAtLoad CastMul { get; } = new("cast-mul");
+    /// <summary>Integers of fewer bits, restored at load.</summary>
+    public static RestoredAtLoad PackedMul { get; } = new("packed-mul");
+    /// <summary>16-bit floats, restored at load: half the bytes, float speed. (Computing in fp16 is slower on processors without it.)</summary>
+    public static RestoredAtLoad HalfCast { get; } = new("fp16-cast");
+    /// <summary>Indices into a palette, restored at load.</summary>
+    public static RestoredAtLoad Palette { get; } = new("palette");
+    /// <summary>A bit mask and the values that are not zero, restored at load. CumSum came with operator set 11.</summary>
+    public static RestoredAtLoad Sparse { get; } = new("sparse-mask", 11, "CumSum");
     public static WeightDequantize Static { get; } = new("qdq");
     public static MatMulDequantize MatMulDequantize { get; } = new();
     public static DynamicMatMul DynamicMatMul { get; } = new();
     public static DynamicLstm DynamicLstm { get; } = new();
     public static GatherRows GatherRows { get; } = new();
 
-    public static IReadOnlyList<IEncoding> All { get; } = [Static, DynamicMatMul, DynamicLstm, MatMulDequantize, GatherRows, CastMul, PackedMul];
+    public static IReadOnlyList<IEncoding> All { get; } = [Static, DynamicMatMul, DynamicLstm, MatMulDequantize, GatherRows, CastMul, PackedMul, HalfCast, Palette, Sparse];
 
     public static IEncoding Find(string id) => All.First(e => e.Id == id);
 }

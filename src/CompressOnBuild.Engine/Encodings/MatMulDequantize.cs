@@ -26,8 +26,9 @@ internal sealed class MatMulDequantize : IEncoding
 
     public void Write(IReadOnlyList<EncodedSite> sites)
     {
-        foreach (var (site, weight) in sites)
+        foreach (var encoded in sites)
         {
+            var (site, weight) = (encoded.Site, encoded.Integers);
             // Beside its readers: the runtime fuses no weight that is captured from a graph around.
             var graph = site.Uses[0].Node.Graph;
             var stored = RestoredWeight.AsKN(weight, site.Uses[0].Node);

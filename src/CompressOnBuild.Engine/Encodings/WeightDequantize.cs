@@ -35,8 +35,9 @@ internal sealed class WeightDequantize(string id) : IEncoding
     public IReadOnlySet<Node> WriteNodes(IReadOnlyList<EncodedSite> sites)
     {
         var integers = new HashSet<Node>();
-        foreach (var (site, weight) in sites)
+        foreach (var encoded in sites)
         {
+            var (site, weight) = (encoded.Site, encoded.Integers);
             var graph = site.Weight.Graph;
             var stored = site.Uses.Any(u => u.Node.Is("Gemm")) ? RestoredWeight.AsKN(weight, site.Uses[0].Node) : weight;
             var codes = graph.AddInitializer("w", Tensor.Create(stored.Codes, stored.Shape));

@@ -46,7 +46,7 @@ internal static class FormTable
             return new(site.Name, WeightForm.None, null, 32, string.Create(CultureInfo.InvariantCulture, $"the largest weight is {site.LargestMagnitude:G4}, 16-bit floats end at 65504"), Codes.WeightOutOfRange);
         if (wanted == WeightForm.Fp16 && site.HalfError > MostHalfError)
             return new(site.Name, WeightForm.None, null, 32, string.Create(CultureInfo.InvariantCulture, $"16-bit floats would leave {site.HalfError:G2} of the weight's squares as error: its values (largest {site.LargestMagnitude:G4}) are too small for them"), Codes.WeightOutOfRange);
-        if (wanted == WeightForm.Fp16) return new(site.Name, WeightForm.Fp16, HalfCast.Id, 16, because);
+        if (wanted == WeightForm.Fp16) return new(site.Name, WeightForm.Fp16, EncodingTable.HalfCast.Id, 16, because);
 
         var reasons = new List<string>();
         if (wanted == WeightForm.Static)

@@ -8,12 +8,12 @@ using CompressOnBuild.Weights;
 namespace CompressOnBuild.Planning;
 
 /// <summary>
-/// Executes a plan on a copy of the prepared model. Quantized weights are kept between plans: a search that tries fifty plans rounds
+/// Executes a plan on a copy of the prepared model. Compressed weights are kept between plans: a search that tries fifty plans rounds
 /// every weight once.
 /// </summary>
 internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null)
 {
-    private readonly Dictionary<(string Site, int Bits, bool Safe), Quantized> quantized = [];
+    private readonly Dictionary<(string Site, WeightForm Form, int Bits, bool Safe), CompressedWeight> compressed = [];
     private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
 
     /// <summary>
@@ -40,23 +40,14 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var sites = SiteFinder.Find(model).ToDictionary(s => s.Name, StringComparer.Ordinal);
         var chosen = plan.Weights.Where(d => d.Encoding is not null).ToArray();
 
-        foreach (var decision in chosen.Where(d => d.Form == WeightForm.Fp16))
-        {
-            var site = sites[decision.Site];
-            HalfCast.Write(site, HalfWeight.Round(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray())
-                ?? throw new InvalidOperationException($"'{site.Name}' does not fit 16-bit floats; the planner must not ask for it."));
-        }
+        var weights = chosen.Select(d => (Encoding: EncodingTable.Find(d.Encoding!), Site: new EncodedSite(sites[d.Site], Weight(sites[d.Site], d)))).ToArray();
         foreach (var (site, steps) in plan.Biases!) Correct(sites[site], steps);
+        RestoredAtLoad.WriteAll([.. weights.Where(w => w.Encoding is RestoredAtLoad).Select(w => w.Site)]);
         var integers = new HashSet<Node>();
-        foreach (var group in chosen.Where(d => d.Form != WeightForm.Fp16).GroupBy(d => d.Encoding!))
+        foreach (var group in weights.Where(w => w.Encoding is not RestoredAtLoad).GroupBy(w => w.Encoding, w => w.Site))
         {
-            var encoded = group.Select(d => new EncodedSite(sites[d.Site], Weight(sites[d.Site], d))).ToArray();
-            if (group.Key != EncodingTable.Static.Id)
-            {
-                EncodingTable.Find(group.Key).Write(encoded);
-                continue;
-            }
-            integers.UnionWith(EncodingTable.Static.WriteNodes(encoded));
+            if (group.Key == EncodingTable.Static) integers.UnionWith(EncodingTable.Static.WriteNodes([.. group]));
+            else group.Key.Write([.. group]);
         }
         if (integers.Count > 0)
         {
@@ -68,15 +59,19 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     }
 
     /// <summary>The weight of a site as a decision wants it.</summary>
-    public Quantized Weight(Site site, WeightDecision decision)
+    public CompressedWeight Weight(Site site, WeightDecision decision)
     {
-        var key = (site.Name, decision.Bits, decision.SaturationSafe);
-        if (!quantized.TryGetValue(key, out var weight)) quantized.Add(key, weight = Round(site, decision));
+        var form = decision.Form == WeightForm.Fp16 ? decision.Form : WeightForm.Weights;
+        var key = (site.Name, form, decision.Bits, decision.SaturationSafe);
+        if (!compressed.TryGetValue(key, out var weight)) compressed.Add(key, weight = form == WeightForm.Fp16 ? Half(site) : Round(site, decision));
         return weight;
     }
 
     /// <summary>Whether calibration showed what the weight is multiplied with, so that its rounding was repaired.</summary>
     public bool HasFeedback(Site site) => repaired.Contains(site.Name);
+
+    private static HalfWeight Half(Site site) => HalfWeight.Round(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray())
+        ?? throw new InvalidOperationException($"'{site.Name}' does not fit 16-bit floats; the planner must not ask for it.");
 
     private Quantized Round(Site site, WeightDecision decision)
     {

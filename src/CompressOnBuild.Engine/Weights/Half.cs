@@ -3,10 +3,9 @@ using System.Numerics.Tensors;
 namespace CompressOnBuild.Weights;
 
 /// <summary>A weight rounded to 16-bit floating point (IEEE 754 binary16).</summary>
-internal sealed class HalfWeight
+internal sealed class HalfWeight : CompressedWeight
 {
     public required Half[] Values { get; init; }
-    public required long[] Shape { get; init; }
 
     /// <summary>Whether a weight whose largest magnitude is <paramref name="largest"/> can be rounded; false for NaN and infinity too.</summary>
     public static bool Fits(float largest) => Half.IsFinite((Half)largest);
@@ -20,10 +19,12 @@ internal sealed class HalfWeight
         return new HalfWeight { Values = values, Shape = shape };
     }
 
-    public float[] Decompress()
+    public override float[] Decompress()
     {
         var result = new float[Values.Length];
         TensorPrimitives.ConvertToSingle(Values, result);
         return result;
     }
+
+    public override long ByteCount => (long)Values.Length * 2;
 }

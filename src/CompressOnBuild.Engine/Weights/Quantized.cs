@@ -1,33 +1,12 @@
 namespace CompressOnBuild.Weights;
 
-/// <summary>A tensor seen as [outer, channels, inner], channels being the product of neighbouring axes.</summary>
-internal readonly record struct ChannelView(int Outer, int Channels, int Inner)
-{
-    /// <summary>The view of <paramref name="shape"/> whose channels are <paramref name="axes"/> (neighbours, ascending).</summary>
-    public static ChannelView Of(ReadOnlySpan<long> shape, IReadOnlyList<int> axes)
-    {
-        long outer = 1, channels = 1, inner = 1;
-        for (var i = 0; i < shape.Length; i++)
-        {
-            if (i < axes[0]) outer *= shape[i];
-            else if (i > axes[^1]) inner *= shape[i];
-            else channels *= shape[i];
-        }
-        return new(checked((int)outer), checked((int)channels), checked((int)inner));
-    }
-
-    /// <summary>First element of channel <paramref name="channel"/> in outer block <paramref name="outer"/>; its elements are <see cref="Inner"/> neighbours.</summary>
-    public int Offset(int outer, int channel) => (outer * Channels + channel) * Inner;
-}
-
 /// <summary>
 /// A weight as symmetric integers: w = scale[channel] * code. Codes have the weight's shape and order, the zero point is 0.
 /// </summary>
-internal sealed class Quantized
+internal sealed class Quantized : CompressedWeight
 {
     public required sbyte[] Codes { get; init; }
-    public required long[] Shape { get; init; }
-    /// <summary>Neighbouring axes of <see cref="Shape"/> that have scales of their own.</summary>
+    /// <summary>Neighbouring axes of the shape that have scales of their own; none: one scale for all.</summary>
     public required int[] ChannelAxes { get; init; }
     /// <summary>One positive scale per channel.</summary>
     public required float[] Scales { get; init; }
@@ -36,10 +15,10 @@ internal sealed class Quantized
     public ChannelView View => ChannelView.Of(Shape, ChannelAxes);
 
     /// <summary>Shape of the scales that broadcasts over the weight: its own length on the channel axes, 1 elsewhere.</summary>
-    public long[] ScaleShape => [.. Shape.Select((d, i) => i >= ChannelAxes[0] && i <= ChannelAxes[^1] ? d : 1)];
+    public long[] ScaleShape => ChannelView.Broadcast(Shape, ChannelAxes);
 
     /// <summary>The weight that the codes stand for, as the runtime computes it: float(code) * scale.</summary>
-    public float[] Decompress()
+    public override float[] Decompress()
     {
         var result = new float[Codes.Length];
         var view = View;
@@ -52,6 +31,8 @@ internal sealed class Quantized
             }
         return result;
     }
+
+    public override long ByteCount => Packed(Codes.Length, Bits) + (long)Scales.Length * sizeof(float);
 
     /// <summary>Codes of a matrix [rows, columns] turned to [columns, rows]; scales stay with their channel.</summary>
     public Quantized Transposed()

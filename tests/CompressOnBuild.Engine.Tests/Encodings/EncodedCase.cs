@@ -6,6 +6,7 @@ using CompressOnBuild.Planning;
 using CompressOnBuild.Runtime;
 using CompressOnBuild.Techniques.Quantization;
 using CompressOnBuild.Testing;
+using CompressOnBuild.Weights;
 
 namespace CompressOnBuild.Engine.Tests.Encodings;
 
@@ -20,7 +21,7 @@ internal sealed class EncodedCase
 
     public Model Original { get; }
     public Model Encoded { get; }
-    /// <summary>The original with <c>Quantized.Decompress()</c> as weights.</summary>
+    /// <summary>The original with <c>Decompress()</c> of what was written as weights.</summary>
     public Model Reference { get; }
     /// <summary>Parameters of the quantized activations.</summary>
     public IReadOnlyDictionary<string, (float Scale, byte Zero)> Values { get; }
@@ -28,29 +29,40 @@ internal sealed class EncodedCase
     /// <summary>Null when the encoding refuses every weight; each refusal must say why.</summary>
     public static EncodedCase? Of(Model model, string encoding, IReadOnlyDictionary<string, (float, byte)>? values = null, bool join = true, int bits = Bits)
     {
-        var sites = SiteFinder.Find(model);
-        Assert.IsNotEmpty(sites);
-        var chosen = new List<Site>();
-        foreach (var site in sites)
-        {
-            var refusal = encoding == HalfCast.Id ? null : EncodingTable.Find(encoding).Refuses(site, model.Opset());
-            if (refusal is null) chosen.Add(site);
-            else Assert.IsGreaterThan(10, refusal.Length);
-        }
-        if (chosen.Count == 0) return null;
-        var half = encoding == HalfCast.Id;
-        var plan = new Plan([.. chosen.Select(s => new WeightDecision(s.Name, half ? WeightForm.Fp16 : WeightForm.Weights, encoding, half ? 16 : bits, ""))],
+        if (EncodingTable.Find(encoding) is RestoredAtLoad restored) return Of(model, restored, NestedWeights.Simplest(encoding, bits));
+        var chosen = Chosen(model, EncodingTable.Find(encoding));
+        if (chosen.Length == 0) return null;
+        var plan = new Plan([.. chosen.Select(s => new WeightDecision(s.Name, WeightForm.Weights, encoding, bits, ""))],
             [.. (values ?? new Dictionary<string, (float, byte)>()).Select(v => new ValueDecision(v.Key, new(v.Value.Item1, v.Value.Item2)))], join);
         var encoded = new Transformer(model, new Dictionary<string, float[]>()).Apply(plan);
+        var weights = chosen.ToDictionary(s => s.Name, s => (CompressedWeight)RoundToNearest.Quantize(s.Tensor.ToFloats(), [.. s.Tensor.Shape], [.. s.ChannelAxes], bits));
+        return new(model, encoded, WithWeights(model, weights), values ?? new Dictionary<string, (float, byte)>());
+    }
+
+    /// <summary>Every weight made by <paramref name="make"/> and written to be restored at load.</summary>
+    public static EncodedCase? Of(Model model, RestoredAtLoad encoding, Func<Site, CompressedWeight> make)
+    {
+        var weights = Chosen(model, encoding).ToDictionary(s => s.Name, make);
+        if (weights.Count == 0) return null;
+        var encoded = model.Clone();
+        encoding.Write([.. SiteFinder.Find(encoded).Where(s => weights.ContainsKey(s.Name)).Select(s => new EncodedSite(s, weights[s.Name]))]);
+        return new(model, encoded, WithWeights(model, weights), new Dictionary<string, (float, byte)>());
+    }
+
+    private static Site[] Chosen(Model model, IEncoding encoding)
+    {
+        var sites = SiteFinder.Find(model);
+        Assert.IsNotEmpty(sites);
+        foreach (var refusal in sites.Select(s => encoding.Refuses(s, model.Opset())).OfType<string>()) Assert.IsGreaterThan(10, refusal.Length);
+        return [.. sites.Where(s => encoding.Refuses(s, model.Opset()) is null)];
+    }
+
+    private static Model WithWeights(Model model, Dictionary<string, CompressedWeight> weights)
+    {
         var reference = model.Clone();
-        foreach (var site in SiteFinder.Find(reference).Where(s => chosen.Any(c => c.Name == s.Name)))
-        {
-            long[] shape = [.. site.Tensor.Shape];
-            var weights = half ? CompressOnBuild.Weights.HalfWeight.Round(site.Tensor.ToFloats(), shape)!.Decompress()
-                : RoundToNearest.Quantize(site.Tensor.ToFloats(), shape, [.. site.ChannelAxes], bits).Decompress();
-            site.Weight.SetConstant(Tensor.Create(weights, shape));
-        }
-        return new(model, encoded, reference, values ?? new Dictionary<string, (float, byte)>());
+        foreach (var site in SiteFinder.Find(reference))
+            if (weights.TryGetValue(site.Name, out var weight)) site.Weight.SetConstant(Tensor.Create(weight.Decompress(), weight.Shape));
+        return reference;
     }
 
     public static Tensor[] Run(Model model, IReadOnlyDictionary<string, Tensor> inputs, bool optimize)
