@@ -108,6 +108,8 @@ public sealed record CompressionRequest
     public string LockPath => Model + ".lock.json";
     /// <summary>Wall time after which the work is given up; null: 30 minutes for one model run.</summary>
     public TimeSpan? RunTimeout { get; init; }
+    /// <summary>Wall time that a search may take; null: what the recipe says, else no bound.</summary>
+    public TimeSpan? TimeBudget { get; init; }
 }
 
 /// <summary>A size limit: bytes, or a share of the original.</summary>

@@ -60,7 +60,7 @@ public sealed class Compressor
         if (File.Exists(request.Recipe)) run.NoteInput(request.Recipe);
         using var session = new Session(run.Original, run.Settings("original"));
         using var data = run.OpenData(session);
-        var locked = modelLock?.Follow(Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limit : null));
+        var locked = modelLock?.Follow(Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limits : null));
         var prepared = Prepare(session, data, recipe);
         // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
         var statistics = locked is null || recipe.RoundsByCalibration ? Calibrate(prepared, data, recipe) : null;
@@ -88,7 +88,8 @@ public sealed class Compressor
         }, session, data, evaluator);
     }
 
-    private double Limit => request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop;
+    private SearchLimits Limits => new(request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop,
+        request.MaxSize is { } size ? size.Bytes ?? (long)(size.Share!.Value * run.OriginalSize) : null, request.MaxLatency is not null);
 
     /// <summary>Version of this engine, the package's version: <c>1.0.0</c>, <c>1.1.0-preview.2</c>.</summary>
     public static string ToolVersion { get; } = typeof(Compressor).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
@@ -181,13 +182,22 @@ public sealed class Compressor
         var few = data.CalibrationRuns(recipe.Widths.Count > 0 ? WidthSamples : FidelitySamples).Read(cancel).ToArray();
         using var session = new Session(planner.Prepared, run.Settings("prepared"));
         var expected = Outputs(session, few);
-        if (recipe.Widths.Count > 0)
+        var budget = new SearchBudget(request.TimeBudget ?? recipe.TimeBudget, TimeProvider.System);
+        var (plan, tried) = Chosen();
+        if (budget.CutShort)
+            run.Warn(new Diagnostic(Severity.Warning, Codes.SearchCutShort, FormattableString.Invariant($"the search was cut short after {(request.TimeBudget ?? recipe.TimeBudget)!.Value.TotalSeconds} s: it had measured {tried.Count} candidates and kept the best. A faster machine would find another plan. Allow more time (CompressOnBuildTimeBudget, or the recipe's 'timeBudget'), or commit a lock file (CompressOnBuildLock)."), request.Model));
+        return (plan, tried);
+
+        (Plan, IReadOnlyList<CandidateResult>) Chosen()
         {
-            var widths = new WidthSearch(planner, recipe.Widths, Limit, new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan))), log, cancel);
-            return (widths.Run(), widths.Candidates);
+            if (recipe.Widths.Count > 0)
+            {
+                var widths = new WidthSearch(planner, recipe.Widths, Limits, new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan))), log, cancel) { Budget = budget };
+                return (widths.Run(), widths.Candidates);
+            }
+            var search = new Search(planner, request.Goal, Limits, new SearchOracle(Measure, plan => Fidelity.Decibels(expected, OutputsOf(plan))), log, cancel) { Budget = budget };
+            return (search.Run(), search.Candidates);
         }
-        var search = new Search(planner, request.Goal, Limit, new SearchOracle(Measure, plan => Fidelity.Decibels(expected, OutputsOf(plan))), log, cancel);
-        return (search.Run(), search.Candidates);
 
         Trial Measure(Plan plan)
         {

@@ -59,8 +59,11 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         log.Stage("loading");
         var (model, files, bytes) = Read(request.Model);
         (Original, originalFiles, originalBytes) = (model, files, bytes);
-        watchdog = new Watchdog(request.RunTimeout ?? TimeSpan.FromMinutes(30), Watchdog.MemoryFor(originalFiles.Sum(f => f.Size)), request.Model, Compressor.OnBreach);
+        watchdog = new Watchdog(request.RunTimeout ?? TimeSpan.FromMinutes(30), Watchdog.MemoryFor(OriginalSize), request.Model, Compressor.OnBreach);
     }
+
+    /// <summary>Bytes of the original with its external data.</summary>
+    public long OriginalSize => originalFiles.Sum(f => f.Size);
 
     /// <summary>The bytes of the original's file, once: they are let go.</summary>
     public byte[] TakeOriginalBytes() => Interlocked.Exchange(ref originalBytes, []);

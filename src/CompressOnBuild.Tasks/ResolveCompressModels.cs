@@ -35,6 +35,9 @@ public sealed class ResolveCompressModels : Task
     /// <summary>report.html shows pictures of samples.</summary>
     public bool ReportImages { get; set; }
 
+    /// <summary>Seconds that a search may take; empty: no bound. The worker says what is valid.</summary>
+    public string TimeBudget { get; set; } = "";
+
     /// <summary>Lock files are written beside the models.</summary>
     public bool UseLock { get; set; }
 
@@ -197,7 +200,7 @@ public sealed class ResolveCompressModels : Task
 
     // A lock file that lies beside a model is used without being asked for: the list of inputs says whether there was one.
     private string Switches() =>
-        (ReportImages ? "--report-images\n" : "") + (Strict ? "--strict\n" : "") + (UseLock ? "--lock\n" : "") + (LockedMode ? "--locked-mode\n" : "");
+        (TimeBudget.Trim().Length > 0 ? $"--time-budget={TimeBudget.Trim()}\n" : "") + (ReportImages ? "--report-images\n" : "") + (Strict ? "--strict\n" : "") + (UseLock ? "--lock\n" : "") + (LockedMode ? "--locked-mode\n" : "");
 
     private void Resolve(CompressModelItem model)
     {

@@ -34,6 +34,7 @@ public sealed class ResolveCompressModelsTests : IDisposable
         _folder.Write("d @ta/x.png", "x");
         var task = Task(Model("m.onnx", ("EvaluationData", "d @ta/"), ("Metric", "top1;\n   cer"), ("MaxAccuracyDrop", "0.02"), ("Goal", "Size"), ("TargetDevice", "cpu-vnni"),
             ("Deployment", "content"), ("LogicalName", "x/y.onnx"), ("AccessorName", "Z"), ("Recipe", "int8"), ("MaxRegression", "0.003")));
+        task.TimeBudget = "90";
         task.Strict = task.ReportImages = task.UseLock = task.LockedMode = task.ForceEvaluate = true;
         Assert.IsTrue(task.Execute());
         Assert.AreEqual($"""
@@ -48,6 +49,7 @@ public sealed class ResolveCompressModelsTests : IDisposable
             --max-accuracy-drop=0.02
             --max-regression=0.003
             --seed=1
+            --time-budget=90
             --report-images
             --strict
             --lock
@@ -135,7 +137,7 @@ public sealed class ResolveCompressModelsTests : IDisposable
     public void ErrorsOfAnItemNameItsModel()
     {
         var task = Task(Model("m.onnx", ("Goal", "x")), Model("good.onnx"));
-        task.UnavailableProperties = "CompressOnBuildTimeBudget";
+        task.UnavailableProperties = "CompressOnBuildRemoteCache";
         Assert.IsFalse(task.Execute());
         CollectionAssert.AreEqual((string[])["", _folder["m.onnx"]], task.Diagnostics.Select(d => d.GetMetadata("Model")).ToArray());
     }

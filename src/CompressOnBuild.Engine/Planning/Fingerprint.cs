@@ -16,14 +16,14 @@ internal sealed record Fingerprint(IReadOnlyDictionary<string, string> Parts)
     [
         ("model", "the model"), ("recipe", "the recipe"), ("calibration", "the calibration samples"),
         ("selection", "the evaluation samples that a search looks at"), (Gate, "the evaluation samples of the gate"), (Metrics, "Metric"),
-        ("maxAccuracyDrop", "MaxAccuracyDrop"), ("seed", "Seed"), ("package", "the version of CompressOnBuild"), ("onnxRuntime", "the version of ONNX Runtime"),
+        ("maxAccuracyDrop", "MaxAccuracyDrop"), ("maxSize", "MaxSize"), ("maxLatency", "MaxLatency"), ("seed", "Seed"), ("package", "the version of CompressOnBuild"), ("onnxRuntime", "the version of ONNX Runtime"),
     ];
 
     /// <summary>What <paramref name="provenance"/> and the metrics say. The recipe's name, goal and target are the entry's key, not parts.</summary>
     /// <param name="provenance">Hashes and versions.</param>
     /// <param name="metrics">Names of the metrics, the primary one first.</param>
-    /// <param name="searchLimit">The drop that a search may come near; null where the recipe does not search.</param>
-    public static Fingerprint Of(Provenance provenance, IEnumerable<string> metrics, double? searchLimit)
+    /// <param name="limits">What a search keeps in mind; null where the recipe does not search.</param>
+    public static Fingerprint Of(Provenance provenance, IEnumerable<string> metrics, SearchLimits? limits)
     {
         var parts = new Dictionary<string, string>(StringComparer.Ordinal);
         Add("model", provenance.ModelSha256);
@@ -32,7 +32,9 @@ internal sealed record Fingerprint(IReadOnlyDictionary<string, string> Parts)
         Add("selection", provenance.SelectionSha256);
         Add(Gate, provenance.GateSha256);
         Add(Metrics, string.Join(' ', metrics));
-        Add("maxAccuracyDrop", searchLimit?.ToString("R", CultureInfo.InvariantCulture));
+        Add("maxAccuracyDrop", limits?.Drop.ToString("R", CultureInfo.InvariantCulture));
+        Add("maxSize", limits?.Bytes?.ToString(CultureInfo.InvariantCulture));
+        if (limits is { HasLatency: true }) Add("maxLatency", "asked for");
         Add("seed", provenance.Seed.ToString(CultureInfo.InvariantCulture));
         Add("package", provenance.ToolVersion);
         Add("onnxRuntime", provenance.OnnxRuntimeVersion);

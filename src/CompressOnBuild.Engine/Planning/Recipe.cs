@@ -67,6 +67,8 @@ public sealed record Recipe
     public IReadOnlyList<RecipeRule> Rules { get; init; } = [];
     /// <summary>Widths in bits (2 to 8, ascending) among which a search chooses for each weight, activations staying floats; empty: 8 only, and forms are searched instead.</summary>
     public IReadOnlyList<int> Widths { get; init; } = [];
+    /// <summary>Wall time that the search may take where the request names none; null: no bound.</summary>
+    public TimeSpan? TimeBudget { get; init; }
     /// <summary>How activation ranges are found.</summary>
     public RecipeCalibration Calibration { get; init; } = new();
     /// <summary>Whether the mean error of quantized weights is added to the bias.</summary>
@@ -128,6 +130,7 @@ public sealed record Recipe
         {
             var text = new StringBuilder("recipe 1\n");
             text.Append(CultureInfo.InvariantCulture, $"search {Search}\nbiasCorrection {BiasCorrection}\nerrorFeedback {ErrorFeedback}\n");
+            if (TimeBudget is { } budget) text.Append(CultureInfo.InvariantCulture, $"timeBudget {budget.TotalSeconds:R}\n");
             if (Widths.Count > 0) text.Append(CultureInfo.InvariantCulture, $"widths {string.Join(",", Widths)}\n");
             text.Append(CultureInfo.InvariantCulture, $"calibration {Calibration.Method} {Calibration.Percentile:R} {Calibration.Samples}\n");
             foreach (var rule in Rules)

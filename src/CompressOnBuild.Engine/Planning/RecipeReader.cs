@@ -22,7 +22,7 @@ internal static class RecipeReader
     public static Recipe Read(byte[] bytes, string name, string file)
     {
         var root = PositionedJson.Parse(bytes, file, Kind);
-        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "rules", "widths", "calibration", "biasCorrection", "errorFeedback");
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "rules", "widths", "calibration", "biasCorrection", "errorFeedback");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
@@ -34,6 +34,7 @@ internal static class RecipeReader
             Name = name,
             Description = members.TryGetValue("description", out var description) ? Text(description, "description") : "",
             Search = search,
+            TimeBudget = members.TryGetValue("timeBudget", out var budget) ? TimeBudget(budget, search) : null,
             Widths = members.TryGetValue("widths", out var widths) ? Widths(widths, search) : [],
             Rules = members.TryGetValue("rules", out var rules) ? [.. Array(rules, "rules").Select(r => Rule(r, search))] : [],
             Calibration = members.TryGetValue("calibration", out var calibration) ? Calibration(calibration) : new RecipeCalibration(),
@@ -76,6 +77,13 @@ internal static class RecipeReader
             if (parts.TryGetValue("name", out var name)) pattern = Pattern(name);
         }
         return new RecipeRule(operators, pattern, chosen, bits);
+    }
+
+    private static TimeSpan TimeBudget(PositionedJson json, bool search)
+    {
+        if (!search) throw json.Error("'timeBudget' bounds a search, but 'search' is false. Set 'search' to true, or remove it.");
+        if (json.Number is not { } seconds) throw WrongType(json, "timeBudget", "a number of seconds");
+        return seconds is > 0 and <= 86_400 ? TimeSpan.FromSeconds(seconds) : throw json.Error($"'timeBudget' is {json.Text}. Valid are seconds above 0, up to 86400.");
     }
 
     private static int[] Widths(PositionedJson json, bool search)

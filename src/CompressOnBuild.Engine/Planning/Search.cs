@@ -35,9 +35,11 @@ internal sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double
 ///    floats, again as few as needed.
 /// 4. What is good but loses a little may change so many samples that the gate cannot show it. Activations in floats, and if that is not enough 16 bits for
 ///    the worst weights of at most 2 % of the file: where that shows it, it is taken, as little of it as needed; where not, or where speed is the goal, nothing is given up.
-/// Every decision names its figure. Nothing here depends on a clock.
+/// 5. What is larger than the limit of bytes gets narrower weights, those that hurt least (<see cref="WidthSearch"/>); the others keep their forms.
+/// Every decision names its figure. Nothing here depends on a clock but the end of a <see cref="SearchBudget"/>: then the safest form stands where a
+/// better one was still being looked for.
 /// </summary>
-internal sealed class Search(Planner planner, Goal goal, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
+internal sealed class Search(Planner planner, Goal goal, SearchLimits limits, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
 {
     // The gate looks at other samples: the selection split must leave room for the difference.
     private const double ShareOfLimit = 0.5;
@@ -52,7 +54,10 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
     /// <summary>Everything that was measured, in order; the chosen one is marked.</summary>
     public IReadOnlyList<CandidateResult> Candidates => candidates;
 
-    private bool IsGood(Trial trial) => trial.OthersGood && trial.Drop <= (trial.ShownWorse ? ShareOfLimit : ShareWhenNotShown) * limit;
+    /// <summary>How long it may take.</summary>
+    public SearchBudget Budget { get; init; } = SearchBudget.None;
+
+    private bool IsGood(Trial trial) => trial.OthersGood && trial.Drop <= (trial.ShownWorse ? ShareOfLimit : ShareWhenNotShown) * limits.Drop;
 
     public Plan Run()
     {
@@ -80,14 +85,24 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
                 best = Measure(wishes, $"{guilty.Count} activations in floats");
             }
         }
-        if (IsGood(best.Trial) && !best.Trial.Passes(limit) && CanBeSurer(best.Trial)) best = Surer(wishes, best) ?? best; // step 4
+        if (IsGood(best.Trial) && !best.Trial.Passes(limits.Drop) && CanBeSurer(best.Trial) && !Budget.IsOver) best = Surer(wishes, best) ?? best; // step 4
+        if (best.Trial.Bytes > limits.Bytes)
+        {
+            // Step 5.
+            var narrower = new WidthSearch(planner, s_narrower, limits, oracle, log, cancel) { Unnarrowed = best.Plan.Weights };
+            var plan = narrower.Fit(limits.Bytes.Value);
+            candidates.AddRange(narrower.Candidates);
+            if (plan is not null) return plan;
+        }
         candidates[best.Candidate] = candidates[best.Candidate] with { Chosen = true };
         return best.Plan;
     }
 
+    private static readonly int[] s_narrower = [3, 4, 5, 6, 7, 8];
+
     // What lost nothing is not slowed down for a proof. Where nothing changed, or where even that would show nothing on so few samples, there is nothing to gain.
-    private bool CanBeSurer(Trial trial) => goal != Goal.Speed && trial.Drop > 0 && (trial.Changes is not { } changes
-        || (changes.Worse + changes.Better > 0 && MatchedShares.Difference(0, 0, changes.GateSamples).High <= limit));
+    private bool CanBeSurer(Trial trial) => goal != Goal.Speed && !limits.HasLatency && trial.Drop > 0 && (trial.Changes is not { } changes
+        || (changes.Worse + changes.Better > 0 && MatchedShares.Difference(0, 0, changes.GateSamples).High <= limits.Drop));
 
     private Measured? Surer(Wishes wishes, Measured best)
     {
@@ -95,16 +110,16 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
         var still = wishes.With(activations.SelectMany(g => g), _ => (WeightForm.Weights, "int8 weights: with its activations in integers the gate would not show that the limit is kept"));
         var floats = activations.Count == 0 ? best : Measure(still, "all activations in floats");
         var sure = wishes;
-        if (!floats.Trial.Passes(limit))
+        if (!floats.Trial.Passes(limits.Drop))
         {
             var wide = Dearest(Rank("weights", still, Suspects(floats.Plan, d => d.Encoding is not null && d.Form != WeightForm.Fp16), WeightForm.Fp16), (long)(ShareOfBytes * floats.Trial.Bytes));
             Wishes Widened(Wishes before) => before.With(wide, _ => (WeightForm.Fp16, $"its rounding hurts most for its size: 16 bits, with which the gate is expected to show that the limit is kept"));
-            if (wide.Count == 0 || !(floats = Measure(Widened(still), $"all activations in floats, {wide.Count} weights in 16 bits")).Trial.Passes(limit)) return null;
+            if (wide.Count == 0 || !(floats = Measure(Widened(still), $"all activations in floats, {wide.Count} weights in 16 bits")).Trial.Passes(limits.Drop)) return null;
             sure = Widened(wishes);
             activations = [.. activations.Where(g => !g.Any(wide.Contains))];
         }
         if (activations.Count == 0) return floats;
-        var guilty = Find("activations", sure, best, activations, WeightForm.Weights, "in floats", t => t.Passes(limit)).ToDictionary(g => g.Site, g => g.Wish);
+        var guilty = Find("activations", sure, best, activations, WeightForm.Weights, "in floats", t => t.Passes(limits.Drop)).ToDictionary(g => g.Site, g => g.Wish);
         return Measure(sure.With(guilty.Keys, site => guilty[site]), $"{guilty.Count} activations in floats");
     }
 
@@ -176,7 +191,7 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
         var ranking = Rank(what, wishes, suspects, safe);
         var (low, high) = (0, ranking.Count);
         // More reverts are taken to be no worse: a bisection between none, which failed, and all.
-        while (high - low > 1)
+        while (high - low > 1 && !Budget.IsOver)
         {
             cancel.ThrowIfCancellationRequested();
             var middle = (low + high) / 2;
@@ -184,7 +199,8 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
             else low = middle;
         }
         return [.. ranking.Take(high).SelectMany(r => r.Sites.Select(s => (s, (safe,
-            $"quantizing its {what} alone leaves {r.Decibels.ToString("0.0", CultureInfo.InvariantCulture)} dB of signal, among the worst {high} of {ranking.Count}; before, the selection split lost {failed.Trial.Drop.ToString("0.####", CultureInfo.InvariantCulture)}"))))];
+            double.IsNegativeInfinity(r.Decibels) ? $"the time of the search was over before its {what} were tried alone, and in integers the selection split lost {failed.Trial.Drop.ToString("0.####", CultureInfo.InvariantCulture)}"
+            : $"quantizing its {what} alone leaves {r.Decibels.ToString("0.0", CultureInfo.InvariantCulture)} dB of signal, among the worst {high} of {ranking.Count}; before, the selection split lost {failed.Trial.Drop.ToString("0.####", CultureInfo.InvariantCulture)}"))))];
     }
 
     /// <summary>Suspects with the signal that they leave when all the others take the safe form (dB), worst first.</summary>
@@ -195,6 +211,12 @@ internal sealed class Search(Planner planner, Goal goal, double limit, SearchOra
         foreach (var group in suspects)
         {
             cancel.ThrowIfCancellationRequested();
+            if (Budget.IsOver)
+            {
+                // Never tried: among the first to take the safe form.
+                ranking.Add((group, double.NegativeInfinity));
+                continue;
+            }
             // Everything but this group at its safest: what is lost then is its own loss.
             var alone = wishes.With(suspects.Where(g => g != group).SelectMany(g => g), _ => (safe, ""));
             ranking.Add((group, oracle.Fidelity(planner.Complete(planner.Decide(alone.Forms), join: true))));

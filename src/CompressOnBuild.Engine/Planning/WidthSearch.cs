@@ -13,9 +13,10 @@ namespace CompressOnBuild.Planning;
 ///    that keeps the sum of e_i within E (Shoham and Gersho 1988, "Efficient Bit Allocation for an Arbitrary Set of Quantizers").
 /// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass (<see cref="ChangeRate"/>; of metrics that are no
 ///    shares, by the interval that the gate split would give).
+/// 4. With a limit of bytes that this does not keep, a bisection finds the smallest E that does, whatever the accuracy: the gate tells which limit broke.
 /// Every width names its figure. Nothing here depends on a clock.
 /// </summary>
-internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, double limit, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
+internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, SearchLimits limits, SearchOracle oracle, ICompressionLog log, CancellationToken cancel)
 {
     // Below, outputs are noise; above, the finest widths are reached long before.
     private const int LeastDecibels = 4, MostDecibels = 80;
@@ -26,9 +27,17 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
     private readonly int[] widths = [.. widths.Distinct().Order()];
     private readonly List<CandidateResult> candidates = [];
     private readonly ChangeRate rate = new();
+    private readonly Dictionary<string, Measured> tried = new(StringComparer.Ordinal);
+    private List<Choice>? choices;
 
     /// <summary>Everything that was measured, in order; the chosen one is marked.</summary>
     public IReadOnlyList<CandidateResult> Candidates => candidates;
+
+    /// <summary>How long it may take.</summary>
+    public SearchBudget Budget { get; init; } = SearchBudget.None;
+
+    /// <summary>What a weight takes that is not narrowed; null: integers of the widest width, arithmetic in floats.</summary>
+    public IReadOnlyList<WeightDecision>? Unnarrowed { get; init; }
 
     private sealed record Choice(Site Site, IReadOnlyDictionary<int, WeightDecision> Decisions, double Error, double Decibels);
 
@@ -41,23 +50,12 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
     public Plan Run()
     {
         log.Stage("choosing widths");
-        var best = Measure(Widest(), $"{widths[^1]}-bit weights");
-        if (best.Trial.OthersGood && best.Trial.Drop <= limit)
+        var best = Measure(Widest(), Unnarrowed is null ? $"{widths[^1]}-bit weights" : "no weight narrowed");
+        if (best.Trial.OthersGood && best.Trial.Drop <= limits.Drop)
         {
-            var choices = Choices();
-            var tried = new Dictionary<string, Measured>(StringComparer.Ordinal);
-            // Neighbouring budgets may ask for the same widths.
-            Measured Try(int decibels)
-            {
-                cancel.ThrowIfCancellationRequested();
-                var widths = Allocate(choices, decibels);
-                var key = string.Join(' ', widths.Select(d => d.Bits));
-                if (!tried.TryGetValue(key, out var measured)) tried.Add(key, measured = Measure(widths, $"widths for {decibels} dB"));
-                return measured;
-            }
             Try(Anchor);
             // Fewer decibels are taken to be no better: a bisection between none, which is noise, and the widest, which stay if nothing passes.
-            for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1;)
+            for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1 && !Budget.IsOver;)
             {
                 var middle = (low + high) / 2;
                 if (Passes(Try(middle))) high = middle;
@@ -65,44 +63,77 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
             }
             best = tried.Values.Where(Passes).OrderBy(m => m.Trial.Bytes).FirstOrDefault(m => m.Trial.Bytes < best.Trial.Bytes) ?? best;
         }
+        if (best.Trial.Bytes > limits.Bytes && Within(limits.Bytes.Value) is { } fits) best = fits;
         candidates[best.Candidate] = candidates[best.Candidate] with { Chosen = true };
         return best.Plan;
     }
 
-    private bool Passes(Measured plan) => (plan.Trial.Changes is { } changes
-        ? plan.Trial with { GateHigh = rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) } : plan.Trial).Passes(limit);
+    /// <summary>Step 4 alone: the plan of at most <paramref name="most"/> bytes that leaves the least error, null when the narrowest widths take more.</summary>
+    public Plan? Fit(long most)
+    {
+        if (Within(most) is not { } best) return null;
+        candidates[best.Candidate] = candidates[best.Candidate] with { Chosen = true };
+        return best.Plan;
+    }
 
-    private IReadOnlyList<WeightDecision> Widest() => [.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, $"the widest form of the recipe", widths[^1]))];
+    private Measured? Within(long most)
+    {
+        for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1;)
+        {
+            var middle = (low + high) / 2;
+            if (Try(middle).Trial.Bytes <= most) low = middle;
+            else high = middle;
+        }
+        return tried.Values.Where(m => m.Trial.Bytes <= most).MinBy(m => m.Amplitude);
+    }
+
+    private Measured Try(int decibels)
+    {
+        cancel.ThrowIfCancellationRequested();
+        choices ??= Choices();
+        var allocated = Allocate(choices, decibels);
+        // Neighbouring budgets may ask for the same widths.
+        var key = string.Join(' ', allocated.Select(d => d.Bits));
+        if (!tried.TryGetValue(key, out var measured)) tried.Add(key, measured = Measure(allocated, $"widths for {decibels} dB"));
+        return measured;
+    }
+
+    private bool Passes(Measured plan) => (plan.Trial.Changes is { } changes
+        ? plan.Trial with { GateHigh = rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) } : plan.Trial).Passes(limits.Drop);
+
+    private IReadOnlyList<WeightDecision> Widest() => Unnarrowed ?? [.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, $"the widest form of the recipe", widths[^1]))];
 
     // Step 1.
     private List<Choice> Choices()
     {
         log.Stage("measuring each weight alone");
-        var choices = new List<Choice>();
-        foreach (var site in planner.Sites)
+        var found = new List<Choice>();
+        for (var i = 0; i < planner.Sites.Count; i++)
         {
             cancel.ThrowIfCancellationRequested();
-            var decisions = widths.ToDictionary(b => b, b => planner.Decide(site, WeightForm.Weights, "", b));
+            var site = planner.Sites[i];
+            var decisions = widths.ToDictionary(b => b, b => b == widths[^1] && Unnarrowed is { } given ? given[i] : planner.Decide(site, WeightForm.Weights, "", b));
             var probe = planner.Decide(site, WeightForm.Weights, "", Probe);
             if (probe.Encoding == EncodingTable.PackedMul.Id)
             {
                 var decibels = oracle.Fidelity(planner.Complete([.. planner.Sites.Select(s => s == site ? probe : planner.Decide(s, WeightForm.None, ""))], join: false));
-                choices.Add(new Choice(site, decisions, Math.Pow(10, -decibels / 10), decibels));
+                found.Add(new Choice(site, decisions, Math.Pow(10, -decibels / 10), decibels));
             }
-            else choices.Add(new Choice(site, new Dictionary<int, WeightDecision> { [8] = planner.Decide(site, WeightForm.Weights, "too small or of an odd size: 8 bits") }, 0, double.PositiveInfinity));
-            log.Progress((double)choices.Count / planner.Sites.Count, $"{choices.Count} of {planner.Sites.Count}");
+            else found.Add(new Choice(site, new Dictionary<int, WeightDecision> { [8] = Unnarrowed?[i] ?? planner.Decide(site, WeightForm.Weights, "too small or of an odd size: 8 bits") }, 0, double.PositiveInfinity));
+            log.Progress((double)found.Count / planner.Sites.Count, $"{found.Count} of {planner.Sites.Count}");
         }
-        return choices;
+        return found;
     }
 
-    private static double Error(Choice choice, int bits) => choice.Error * Math.ScaleB(1, 2 * (Probe - bits));
+    // A form that is kept costs nothing: few weights are narrowed by much, rather than all of them by a little.
+    private double Error(Choice choice, int bits) => bits == widths[^1] && Unnarrowed is not null ? 0 : choice.Error * Math.ScaleB(1, 2 * (Probe - bits));
 
-    private static double Cost(Choice choice, int bits, double lambda) => FormTable.Bytes(choice.Site, bits) + lambda * Error(choice, bits);
+    private double Cost(Choice choice, int bits, double lambda) => FormTable.Bytes(choice.Site, bits) + lambda * Error(choice, bits);
 
     // Step 2. At equal cost the fewer bits win.
-    private static int Best(Choice choice, double lambda) => choice.Decisions.Keys.Order().MinBy(b => Cost(choice, b, lambda));
+    private int Best(Choice choice, double lambda) => choice.Decisions.Keys.Order().MinBy(b => Cost(choice, b, lambda));
 
-    private static IReadOnlyList<WeightDecision> Allocate(List<Choice> choices, int decibels)
+    private IReadOnlyList<WeightDecision> Allocate(List<Choice> choices, int decibels)
     {
         var budget = Math.Pow(10, -decibels / 10.0);
         double low = 0, high = 1;
@@ -125,7 +156,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, do
     private Measured Measure(IReadOnlyList<WeightDecision> decisions, string name)
     {
         log.Stage($"measuring: {name}");
-        var plan = planner.Complete(decisions, join: false);
+        var plan = planner.Complete(decisions, join: Unnarrowed is not null);
         var trial = oracle.Measure(plan);
         candidates.Add(new CandidateResult(name, trial.Bytes, trial.Metric, trial.Drop, null, false));
         var amplitude = Math.Pow(10, -oracle.Fidelity(plan) / 20);

@@ -28,6 +28,7 @@ internal sealed class RequestOptions
     private readonly Option<string> seed = Text("seed", "Seed of everything that draws [default: 1].");
     private readonly Option<string> threads = Text("threads", "Threads to use; never changes the result [default: all processors].");
     private readonly Option<string> runTimeout = Text("run-timeout", "Longest single run of the model, in seconds [default: 1800].");
+    private readonly Option<string> timeBudget = Text("time-budget", "Longest search, in seconds; one that is cut short keeps what it found, and says so [default: no bound].");
     private readonly Option<bool> reportImages = new("--report-images") { Description = "report.html shows the pictures of the samples that changed most." };
     private readonly Option<bool> strict = new("--strict") { Description = "An inconclusive or unmeasured verdict fails." };
     private readonly Option<bool> useLock = new("--lock") { Description = "Write <model>.lock.json; one that exists is used in any case." };
@@ -35,10 +36,10 @@ internal sealed class RequestOptions
     private readonly Option<bool> forceEvaluate = new("--force-evaluate") { Description = "Do not follow the lock file but write it anew." };
 
     /// <summary>In the order of the help.</summary>
-    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, evaluator, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, reportImages, strict, useLock, lockedMode, forceEvaluate];
+    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, evaluator, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, timeBudget, reportImages, strict, useLock, lockedMode, forceEvaluate];
 
     /// <summary>Those that mean something where nothing is compressed.</summary>
-    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, maxRegression, useLock, lockedMode, forceEvaluate])];
+    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, maxRegression, timeBudget, useLock, lockedMode, forceEvaluate])];
 
     /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used. With <paramref name="candidate"/> it asks for a comparison.</summary>
     public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model, string? candidate = null)
@@ -82,6 +83,7 @@ internal sealed class RequestOptions
             Seed = read.Whole(seed.Name, parsed.GetValue(seed), 1, 0, int.MaxValue),
             Threads = read.Whole(threads.Name, parsed.GetValue(threads), 0, 0, 1024),
             RunTimeout = read.Number(runTimeout.Name, parsed.GetValue(runTimeout), "seconds above 0, up to 86400", v => v is > 0 and <= 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+            TimeBudget = read.Number(timeBudget.Name, parsed.GetValue(timeBudget), "seconds above 0, up to 86400", v => v is > 0 and <= 86_400) is { } budget ? TimeSpan.FromSeconds(budget) : null,
             ReportImages = parsed.GetValue(reportImages),
             Strict = parsed.GetValue(strict),
             Lock = parsed.GetValue(useLock),

@@ -51,6 +51,8 @@ public sealed class RecipeTests
     [TestMethod]
     [DataRow("""{ "version": 1, "rules": [ { "form": "static", "bits": 5 } ] }""", "COB2003", 1, 56, "'bits' is 5. Valid values are 8 (fewer for the form 'weights').")]
     [DataRow("""{ "version": 1, "rules": [ { "form": "weights", "bits": 1 } ] }""", "COB2003", 1, 57, "'bits' is 1. Valid values are 2, 3, 4, 5, 6, 7, 8.")]
+    [DataRow("""{ "version": 1, "timeBudget": 60 }""", "COB2003", 1, 31, "'search' is false")]
+    [DataRow("""{ "version": 1, "search": true, "timeBudget": 0 }""", "COB2003", 1, 47, "'timeBudget' is 0")]
     [DataRow("""{ "version": 1, "widths": [4] }""", "COB2003", 1, 27, "'search' is false")]
     [DataRow("""{ "version": 1, "search": true, "widths": [4, 9] }""", "COB2003", 1, 47, "'widths' has 9")]
     [DataRow("""{ "version": 1, "search": true, "widths": [] }""", "COB2003", 1, 43, "empty list")]

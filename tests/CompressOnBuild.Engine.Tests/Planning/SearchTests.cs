@@ -102,7 +102,7 @@ public class SearchTests
             b.Weight($"w{i}", i, by, 1, 64, 16).Weight($"r{i}", i + 5, by, 1, 64, 16).Node("LSTM", ["x", $"w{i}", $"r{i}"], ["", $"h{i}"], NodeAttribute.Int("hidden_size", 16));
         var planner = new Planner(b.Build(), Recipe.Load("auto"), null);
         bool IsGood(Plan plan) => plan.Weights.Where(d => d.Site.EndsWith('2')).All(d => d.Form == expected);
-        var plan = new Search(planner, Goal.Size, 0.05, new SearchOracle(p => new Trial(1, 1, IsGood(p) ? 0 : 1), p => IsGood(p) ? 60 : 10), NullCompressionLog.Instance, default).Run();
+        var plan = new Search(planner, Goal.Size, new SearchLimits(0.05), new SearchOracle(p => new Trial(1, 1, IsGood(p) ? 0 : 1), p => IsGood(p) ? 60 : 10), NullCompressionLog.Instance, default).Run();
         foreach (var decision in plan.Weights)
         {
             Assert.AreEqual(decision.Site.EndsWith('2') ? expected : WeightForm.Weights, decision.Form, decision.Site);
@@ -113,16 +113,53 @@ public class SearchTests
     [TestMethod]
     public void WhatTheGateCouldNotShowIsMadeSurerOnlyWhereThatHelps()
     {
-        var b = new ModelBuilder().Input("x", 1, 64).Output("y", 1, 16).Weight("w1", 1, 1, 64, 64).Weight("w2", 2, 1, 64, 64).Weight("w3", 3, 1, 64, 16)
-            .Node("MatMul", ["x", "w1"], ["a"]).Node("MatMul", ["a", "w2"], ["b"]).Node("MatMul", ["b", "w3"], ["y"]);
-        var planner = new Planner(b.Build(), Recipe.Load("auto"), null);
+        var planner = Chain();
         // No statistics: all weights are integers from the start, and only 16 bits can help. The small one is the sore one.
         bool IsSure(Plan plan) => plan.Weights.Single(d => d.Site == "w3").Form == WeightForm.Fp16;
-        Plan Run(bool helps, Goal goal = Goal.Balanced) => new Search(planner, goal, 0.01, new SearchOracle(p => new Trial(100_000, 1, 0.001, ShownWorse: false, GateHigh: helps && IsSure(p) ? 0.005 : 0.02), p => IsSure(p) ? 60 : 10), NullCompressionLog.Instance, default).Run();
+        Plan Run(bool helps, Goal goal = Goal.Balanced) => new Search(planner, goal, new SearchLimits(0.01), new SearchOracle(p => new Trial(100_000, 1, 0.001, ShownWorse: false, GateHigh: helps && IsSure(p) ? 0.005 : 0.02), p => IsSure(p) ? 60 : 10), NullCompressionLog.Instance, default).Run();
         Assert.AreEqual("Weights Weights Fp16", string.Join(' ', Run(helps: true).Weights.Select(w => w.Form)));
         Assert.AreEqual("Weights Weights Weights", string.Join(' ', Run(helps: false).Weights.Select(w => w.Form)));
         Assert.AreEqual("Weights Weights Weights", string.Join(' ', Run(helps: true, Goal.Speed).Weights.Select(w => w.Form)), "who wants speed does not pay for a proof");
     }
+
+    [TestMethod]
+    public void WhoAsksForALatencyDoesNotPayForAProof()
+    {
+        bool IsSure(Plan plan) => plan.Weights.Single(d => d.Site == "w3").Form == WeightForm.Fp16;
+        Plan Run(bool latency) => new Search(Chain(), Goal.Balanced, new SearchLimits(0.01, HasLatency: latency), new SearchOracle(
+            p => new Trial(100_000, 1, 0.001, ShownWorse: false, GateHigh: IsSure(p) ? 0.005 : 0.02), p => IsSure(p) ? 60 : 10), NullCompressionLog.Instance, default).Run();
+        Assert.IsTrue(IsSure(Run(latency: false)));
+        Assert.IsFalse(IsSure(Run(latency: true)));
+    }
+
+    [TestMethod]
+    public void WhatIsLargerThanMaxSizeGetsNarrowerWeightsAndKeepsTheFormsOfTheOthers()
+    {
+        using var model = Case(Network.Build());
+        var free = model.Run(r => r with { MaxAccuracyDrop = 1, Output = model["free"] });
+        var most = (long)(0.95 * free.Compressed.Bytes);
+        var small = model.Run(r => r with { MaxAccuracyDrop = 1, MaxSize = new SizeLimit(most, null), Output = model["small"] });
+        Assert.IsLessThanOrEqualTo(most, small.Compressed.Bytes);
+        Assert.IsTrue(small.Weights.Any(w => w.Bits < 8));
+        Assert.IsTrue(small.Weights.Any(w => w.Encoding == "qdq"), "what need not be narrowed keeps its integers");
+        Assert.AreEqual(small.Compressed.Bytes, small.Measurements.Candidates.Single(c => c.Chosen).Bytes);
+    }
+
+    [TestMethod]
+    public void ASearchWhoseTimeIsOverTakesTheSafeForms()
+    {
+        // Weights are good only when none is an integer, which a search of any length finds: without time it tries none alone.
+        bool IsGood(Plan plan) => plan.Weights.All(w => w.Form == WeightForm.Fp16);
+        var asked = 0;
+        var budget = new SearchBudget(TimeSpan.Zero, TimeProvider.System);
+        var search = new Search(Chain(), Goal.Balanced, new SearchLimits(0.01), new SearchOracle(p => new Trial(100_000, 1, IsGood(p) ? 0 : 1), _ => ++asked), NullCompressionLog.Instance, default) { Budget = budget };
+        Assert.IsTrue(IsGood(search.Run()));
+        Assert.AreEqual(0, asked);
+        Assert.IsTrue(budget.CutShort);
+    }
+
+    private static Planner Chain() => new(new ModelBuilder().Input("x", 1, 64).Output("y", 1, 16).Weight("w1", 1, 1, 64, 64).Weight("w2", 2, 1, 64, 64).Weight("w3", 3, 1, 64, 16)
+        .Node("MatMul", ["x", "w1"], ["a"]).Node("MatMul", ["a", "w2"], ["b"]).Node("MatMul", ["b", "w3"], ["y"]).Build(), Recipe.Load("auto"), null);
 
     private static ModelCase Case(ModelBuilder model)
     {

@@ -45,9 +45,50 @@ public class WidthSearchTests
         Assert.IsTrue(Search(most: 1, reach: 0.005).Run().Weights.All(w => w.Bits == 3));
     }
 
+    [TestMethod]
+    public void ALimitOfBytesIsKeptWithTheLeastError()
+    {
+        // 3 weights of 4096: nothing narrower than 8 bits passes, but only 15 bits are allowed for all three together.
+        var search = Search(most: 1e-9, bytes: 15 * 512);
+        var plan = search.Run();
+        Assert.IsLessThanOrEqualTo(15, plan.Weights.Sum(w => w.Bits));
+        var bits = plan.Weights.ToDictionary(w => w.Site, w => w.Bits);
+        var least = (from a in Widths from b in Widths from c in Widths where a + b + c <= 15 select Error("w1", a) + Error("w2", b) + Error("w3", c)).Min();
+        Assert.IsLessThanOrEqualTo(4 * least, bits.Sum(b => Error(b.Key, b.Value)), "the convex hull of the choices may miss the best by a step");
+        Assert.AreEqual(1, search.Candidates.Count(c => c.Chosen));
+    }
+
+    [TestMethod]
+    public void ASearchWhoseTimeIsOverKeepsTheBestThatItMeasured()
+    {
+        var clock = new Steps();
+        var budget = new SearchBudget(TimeSpan.FromSeconds(3), clock);
+        var cut = Search(most: 2e-3, budget: budget);
+        var plan = cut.Run();
+        Assert.IsTrue(budget.CutShort);
+        Assert.IsLessThan(Full().Count, cut.Candidates.Count);
+        Assert.AreEqual(cut.Candidates.Where(c => c.Drop <= 0).Min(c => c.Bytes), plan.Weights.Sum(w => w.Bits * 512L));
+
+        static IReadOnlyList<CandidateResult> Full()
+        {
+            var all = Search(most: 2e-3);
+            all.Run();
+            return all.Candidates;
+        }
+    }
+
+    /// <summary>A clock that goes on by a second whenever it is asked.</summary>
+    private sealed class Steps : TimeProvider
+    {
+        private long seconds;
+
+        public override long TimestampFrequency => 1;
+        public override long GetTimestamp() => seconds++;
+    }
+
     private static double Error(string site, int bits) => ErrorAt4[site] * Math.Pow(4, 4 - bits);
 
-    private static WidthSearch Search(double most, double reach = 0)
+    private static WidthSearch Search(double most, double reach = 0, long? bytes = null, SearchBudget? budget = null)
     {
         var model = new ModelBuilder().Input("x", 1, 64).Output("y", 1, 64).Weight("w1", 1, 1, 64, 64).Weight("w2", 2, 1, 64, 64).Weight("w3", 3, 1, 64, 64)
             .Node("MatMul", ["x", "w1"], ["a"]).Node("MatMul", ["a", "w2"], ["b"]).Node("MatMul", ["b", "w3"], ["y"]).Build();
@@ -57,6 +98,6 @@ public class WidthSearchTests
         var oracle = new SearchOracle(
             plan => new Trial(Bytes(plan), 1, Sum(plan) > most ? 1 : 0, GateHigh: plan.Weights.Any(w => w.Bits < 8) ? reach : 0),
             plan => -10 * Math.Log10(Sum(plan)));
-        return new WidthSearch(planner, Widths, 0.01, oracle, NullCompressionLog.Instance, default);
+        return new WidthSearch(planner, Widths, new SearchLimits(0.01, bytes), oracle, NullCompressionLog.Instance, default) { Budget = budget ?? SearchBudget.None };
     }
 }

@@ -11,6 +11,7 @@ public sealed class BadRequestTests : BadInput
         var model = Save(Layer());
         StringAssert.Contains(Refused("COB0032", model, "--max-accuracy-drop", "lots"), "'--max-accuracy-drop' is 'lots'. Valid values are numbers");
         StringAssert.Contains(Refused("COB0032", model, "--run-timeout", "0"), "seconds above 0");
+        StringAssert.Contains(Refused("COB0032", model, "--time-budget", "none"), "seconds above 0");
         Refused("COB0031", model, "--goal", "smaller");
         Refused("COB0033", model, "--max-size", "4 parsecs");
         StringAssert.EndsWith(Refused("COB0034", model, "--require", "top1=1"), "Correct the condition; several are separated by semicolons.");
