@@ -21,6 +21,8 @@ public sealed class Compressor
     private const int FidelitySamples = 8;
     /// <summary>The same of a search over widths, whose smaller errors need more of them.</summary>
     private const int WidthSamples = 16;
+    /// <summary>In the output folder while a search is under way.</summary>
+    internal const string JournalFile = "search.journal";
     /// <summary>Operator set that brought scales per channel.</summary>
     private const int WorkingOpset = 13;
 
@@ -60,7 +62,8 @@ public sealed class Compressor
         if (File.Exists(request.Recipe)) run.NoteInput(request.Recipe);
         using var session = new Session(run.Original, run.Settings("original"));
         using var data = run.OpenData(session);
-        var locked = modelLock?.Follow(Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limits : null));
+        var inputs = Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limits : null);
+        var locked = modelLock?.Follow(inputs);
         var prepared = Prepare(session, data, recipe);
         // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
         var statistics = locked is null || recipe.RoundsByCalibration ? Calibrate(prepared, data, recipe) : null;
@@ -69,7 +72,7 @@ public sealed class Compressor
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
         var evaluator = run.Evaluator(session, data);
         if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
-        var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
+        var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data, inputs) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
         plan = transformer.WithBiases(plan);
         var (compressed, bytes) = Transform(transformer, plan);
         statistics?.ForgetGrams();
@@ -172,7 +175,7 @@ public sealed class Compressor
     private Tensor[][] Outputs(Session model, IReadOnlyDictionary<string, Tensor>[] samples) =>
         [.. samples.AsParallel().AsOrdered().WithDegreeOfParallelism(run.Threads).Select(s => model.Run(s, cancel))];
 
-    private (Plan Plan, IReadOnlyList<CandidateResult> Candidates) MakePlan(Planner planner, Transformer transformer, Recipe recipe, Evaluator? evaluator, EvaluationData? data)
+    private (Plan Plan, IReadOnlyList<CandidateResult> Candidates) MakePlan(Planner planner, Transformer transformer, Recipe recipe, Evaluator? evaluator, EvaluationData? data, Fingerprint inputs)
     {
         if (!recipe.Search) return (planner.ByRules(), []);
         if (evaluator is null || data is null)
@@ -183,7 +186,9 @@ public sealed class Compressor
         using var session = new Session(planner.Prepared, run.Settings("prepared"));
         var expected = Outputs(session, few);
         var budget = new SearchBudget(request.TimeBudget ?? recipe.TimeBudget, TimeProvider.System);
+        using var journal = SearchJournal.Open(Path.Combine(request.Output, JournalFile), $"{inputs} {request.Goal} {request.Target} {Processor.Kind}");
         var (plan, tried) = Chosen();
+        if (!budget.CutShort) journal.Forget();
         if (budget.CutShort)
             run.Warn(new Diagnostic(Severity.Warning, Codes.SearchCutShort, FormattableString.Invariant($"the search was cut short after {(request.TimeBudget ?? recipe.TimeBudget)!.Value.TotalSeconds} s: it had measured {tried.Count} candidates and kept the best. A faster machine would find another plan. Allow more time (CompressOnBuildTimeBudget, or the recipe's 'timeBudget'), or commit a lock file (CompressOnBuildLock)."), request.Model));
         return (plan, tried);
@@ -192,10 +197,10 @@ public sealed class Compressor
         {
             if (recipe.Widths.Count > 0)
             {
-                var widths = new WidthSearch(planner, recipe.Widths, Limits, new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan))), log, cancel) { Budget = budget };
+                var widths = new WidthSearch(planner, recipe.Widths, Limits, journal.Around(new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan)))), log, cancel) { Budget = budget };
                 return (widths.Run(), widths.Candidates);
             }
-            var search = new Search(planner, request.Goal, Limits, new SearchOracle(Measure, plan => Fidelity.Decibels(expected, OutputsOf(plan))), log, cancel) { Budget = budget };
+            var search = new Search(planner, request.Goal, Limits, journal.Around(new SearchOracle(Measure, plan => Fidelity.Decibels(expected, OutputsOf(plan)))), log, cancel) { Budget = budget };
             return (search.Run(), search.Candidates);
         }
 

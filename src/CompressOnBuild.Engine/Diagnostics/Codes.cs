@@ -187,7 +187,7 @@ public static class Codes
     public const string RecipeMissingKey = "COB2008";
     /// <summary>A rewrite of the graph was taken back.</summary>
     public const string RewriteRejected = "COB2009";
-    /// <summary>A search ended at its time budget (warning).</summary>
+    /// <summary>The search was cut short.</summary>
     public const string SearchCutShort = "COB2010";
 
     // 21xx: why a weight was left alone

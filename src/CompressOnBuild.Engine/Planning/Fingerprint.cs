@@ -43,6 +43,9 @@ internal sealed record Fingerprint(IReadOnlyDictionary<string, string> Parts)
         void Add(string name, string? text) { if (!string.IsNullOrEmpty(text)) parts.Add(name, text); }
     }
 
+    /// <summary>All parts in one text.</summary>
+    public override string ToString() => string.Join('\n', Known.Select(p => $"{p.Name} {Parts.GetValueOrDefault(p.Name)}"));
+
     /// <summary>What differs in <paramref name="now"/>, in the reader's words: <c>the model (3f2a91c0 -> 77aa0b12)</c>.</summary>
     public IReadOnlyList<string> Changes(Fingerprint now) => [.. Known.Select(p => (p.Meaning, Then: Parts.GetValueOrDefault(p.Name), Now: now.Parts.GetValueOrDefault(p.Name)))
         .Where(p => p.Then != p.Now).Select(p => $"{p.Meaning} ({Short(p.Then)} -> {Short(p.Now)})")];
