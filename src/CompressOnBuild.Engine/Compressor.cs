@@ -197,7 +197,7 @@ public sealed class Compressor
         {
             if (recipe.Widths.Count > 0)
             {
-                var widths = new WidthSearch(planner, recipe.Widths, Limits, journal.Around(new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan)))), log, cancel) { Budget = budget };
+                var widths = new WidthSearch(planner, recipe.Widths, Limits, journal.Around(new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan)), transformer.ProductError)), log, cancel) { Palettes = recipe.Palettes, Budget = budget };
                 return (widths.Run(), widths.Candidates);
             }
             var search = new Search(planner, request.Goal, Limits, journal.Around(new SearchOracle(Measure, plan => Fidelity.Decibels(expected, OutputsOf(plan)))), log, cancel) { Budget = budget };

@@ -37,8 +37,12 @@ internal static class ResultFacts
             if (decision.Encoding is null) continue;
             var weight = transformer.Weight(site, decision);
             var restored = weight.Decompress();
-            var technique = (decision.Form == WeightForm.Fp16 ? "rounding to fp16" : transformer.HasFeedback(site) ? "rounding with error feedback (GPTQ)" : "rounding to nearest, scale by squared error")
-                + (decision.SaturationSafe ? ", exact on processors without VNNI" : "");
+            var technique = (decision.Form switch
+            {
+                WeightForm.Fp16 => "rounding to fp16",
+                WeightForm.Palette => transformer.HasFeedback(site) ? "palette by importance-weighted k-means, with error feedback (GPTQ)" : "palette by k-means",
+                _ => transformer.HasFeedback(site) ? "rounding with error feedback (GPTQ)" : "rounding to nearest, scale by squared error",
+            }) + (decision.SaturationSafe ? ", exact on processors without VNNI" : "");
             yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), technique, decision.Encoding, decision.Bits,
                 (double)restored.AsSpan().Count(0f) / site.Tensor.Count, null, site.Tensor.ByteCount, weight.ByteCount, decision.Because)
             {

@@ -10,6 +10,7 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
 {
     ZooCommand.Create(),
     AblationCommand.Create(),
+    WidthsCommand.Create(),
     BuildCommand.Create(),
     DeterminismCommand.Create(),
     FormsCommand.Create(),

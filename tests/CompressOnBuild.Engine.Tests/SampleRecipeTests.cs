@@ -28,6 +28,17 @@ public class SampleRecipeTests
     }
 
     [TestMethod]
+    public void APaletteTakesHalfAByteOfAWeightAndSaysSo()
+    {
+        using var output = new ScratchFolder();
+        var result = Run("tones", r => r with { Recipe = "palette", Output = output.Path });
+        Assert.AreEqual(Verdict.Pass, result.Verdict);
+        Assert.IsLessThan(0.2, (double)new FileInfo(result.OutputModel).Length / result.Original.Bytes);
+        Assert.IsTrue(result.Weights.All(w => w is { Encoding: "palette", Bits: 4 } && w.Technique.StartsWith("palette by", StringComparison.Ordinal)), string.Join("; ", result.Weights.Select(w => w.Technique)));
+        EveryWeightIsAccountedFor(result);
+    }
+
+    [TestMethod]
     public void NoneOnlyMeasures()
     {
         using var output = new ScratchFolder();

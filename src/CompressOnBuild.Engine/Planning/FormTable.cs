@@ -16,6 +16,8 @@ internal static class FormTable
     private const int NodeBytes = 90;
     // The same of one plane of a packed weight: bytes, Cast, Gather, Reshape, Add.
     private const int PlaneBytes = 280;
+    // The same of a palette: entries, Reshape, Cast, Gather.
+    private const int PaletteNodeBytes = 180;
     // A smaller table stays in the processor's cache, restored once at load (measured: the decoder loop of a grapheme-to-phoneme model).
     private const long LeastTableBytes = 1 << 20;
     // A smaller matrix is read in about the time that one more node takes.
@@ -38,7 +40,7 @@ internal static class FormTable
         if (wanted == WeightForm.None) return new(site.Name, WeightForm.None, null, 32, because, Codes.RuleLeftAlone);
         if (site.Tensor.ElementType != Onnx.ElementType.Float)
             return new(site.Name, WeightForm.None, null, 32, $"the weight is stored as {site.Tensor.ElementType}, not as 32-bit floats", Codes.WeightNotFloat);
-        if (Bytes(site, wanted == WeightForm.Fp16 ? 16 : 8) >= site.Tensor.ByteCount)
+        if (Bytes(site, wanted == WeightForm.Fp16 ? 16 : wanted == WeightForm.Palette ? Math.Min(bits, 8) : 8) >= site.Tensor.ByteCount)
             return new(site.Name, WeightForm.None, null, 32, $"{site.Tensor.ByteCount} bytes: scales and nodes would take more than the codes save", Codes.WeightTooSmall);
         if (!float.IsFinite(site.LargestMagnitude))
             return new(site.Name, WeightForm.None, null, 32, "the weight holds NaN or infinity, which no smaller form keeps", Codes.WeightOutOfRange);
@@ -49,6 +51,13 @@ internal static class FormTable
         if (wanted == WeightForm.Fp16) return new(site.Name, WeightForm.Fp16, EncodingTable.HalfCast.Id, 16, because);
 
         var reasons = new List<string>();
+        if (wanted == WeightForm.Palette)
+        {
+            var refused = Bytes(site, bits, palette: true) < site.Tensor.ByteCount ? EncodingTable.Palette.Refuses(site, opset) : "its palette would take more than the indices save";
+            if (refused is null) return new(site.Name, WeightForm.Palette, EncodingTable.Palette.Id, bits, because);
+            reasons.Add($"no palette: {refused}");
+            bits = 8;
+        }
         if (wanted == WeightForm.Static)
         {
             var refused = site.IsObservable ? EncodingTable.Static.Refuses(site, opset) : "its activations are inside a body and cannot be observed";
@@ -103,14 +112,17 @@ internal static class FormTable
         || (encoding == EncodingTable.MatMulDequantize && site.Tensor.Count < LeastMatrixElements);
 
     /// <summary>Bytes of the weight after compression to <paramref name="bits"/>, scales and nodes included.</summary>
-    public static long Bytes(Site site, int bits)
+    public static long Bytes(Site site, int bits, bool palette = false)
     {
-        var codes = site.Tensor.Count * bits / 8;
+        var codes = (site.Tensor.Count * bits + 7) / 8;
         if (bits == 16) return codes + NodeBytes;
         long channels = 1;
         foreach (var axis in site.ChannelAxes) channels *= site.Tensor.Shape[axis];
-        return codes + channels * sizeof(float) + NodeBytes + (bits < 8 ? BitPlanes.Of(bits).Count * PlaneBytes : 0);
+        return codes + channels * sizeof(float) + NodeBytes + (bits < 8 ? BitPlanes.Of(bits).Count * PlaneBytes : 0) + (palette ? (sizeof(float) << bits) + PaletteNodeBytes : 0);
     }
+
+    /// <inheritdoc cref="Bytes(Site, int, bool)"/>
+    public static long Bytes(Site site, WeightDecision decision) => decision.Encoding is null ? site.Tensor.ByteCount : Bytes(site, decision.Bits, decision.Form == WeightForm.Palette);
 
     private static string Join(string because, List<string> reasons) => reasons.Count == 0 ? because : $"{because} ({string.Join("; ", reasons)})";
 }

@@ -50,8 +50,10 @@ internal static class LockedPlan
         if (weight.Encoding == EncodingTable.HalfCast.Id)
             return weight is { Form: WeightForm.Fp16, Bits: 16, SaturationSafe: false } && Weights.HalfWeight.Fits(site.LargestMagnitude) ? null : "cannot be written in 16 bits";
         if (EncodingTable.All.FirstOrDefault(e => e.Id == weight.Encoding) is not { } encoding) return $"has the unknown encoding '{weight.Encoding}'";
-        var form = encoding == EncodingTable.Static ? WeightForm.Static : encoding == EncodingTable.DynamicMatMul || encoding == EncodingTable.DynamicLstm ? WeightForm.Dynamic : WeightForm.Weights;
-        if (weight.Form != form || (encoding == EncodingTable.PackedMul ? weight.Bits is < 2 or > 7 : weight.Bits != 8) || (form == WeightForm.Static && !site.IsObservable)) return $"has a form or bits that do not go with '{weight.Encoding}'";
+        var form = encoding == EncodingTable.Static ? WeightForm.Static : encoding == EncodingTable.DynamicMatMul || encoding == EncodingTable.DynamicLstm ? WeightForm.Dynamic
+            : encoding == EncodingTable.Palette ? WeightForm.Palette : WeightForm.Weights;
+        var (least, most) = encoding == EncodingTable.PackedMul ? (2, 7) : encoding == EncodingTable.Palette ? (1, 8) : (8, 8);
+        if (weight.Form != form || weight.Bits < least || weight.Bits > most || (form == WeightForm.Static && !site.IsObservable)) return $"has a form or bits that do not go with '{weight.Encoding}'";
         return encoding.Refuses(site, opset) is { } refused ? $"cannot be written as '{weight.Encoding}': {refused}" : null;
     }
 }

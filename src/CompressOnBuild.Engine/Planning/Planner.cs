@@ -77,7 +77,7 @@ internal sealed class Planner
         foreach (var site in Sites)
         {
             var (form, bits) = recipe.For(site.OperatorName, site.Name);
-            widths[site.Name] = form == WeightForm.Weights ? bits : 8;
+            widths[site.Name] = form is WeightForm.Weights or WeightForm.Palette ? bits : 8;
             wanted[site.Name] = (form, form == WeightForm.None ? $"the recipe '{recipe.Name}' leaves {site.OperatorName} alone" : $"the recipe '{recipe.Name}' asks for {Word(form, bits)}");
         }
         PoorIslands.Drop(this, Decide(wanted), wanted);
@@ -129,6 +129,7 @@ internal sealed class Planner
         WeightForm.Static => "static int8",
         WeightForm.Dynamic => "dynamic int8",
         WeightForm.Weights => $"int{bits} weights",
+        WeightForm.Palette => $"a palette of {bits} bits",
         WeightForm.Fp16 => "fp16 weights",
         _ => "nothing",
     };

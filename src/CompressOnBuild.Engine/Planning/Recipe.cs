@@ -24,6 +24,8 @@ public enum WeightForm
     Dynamic,
     /// <summary>Integer weights only (8 bits or fewer), float arithmetic.</summary>
     Weights,
+    /// <summary>Indices (1 to 8 bits) into a palette fitted to the weight, float arithmetic.</summary>
+    Palette,
     /// <summary>Weights stored as float16, float arithmetic.</summary>
     Fp16,
 }
@@ -69,6 +71,8 @@ public sealed record Recipe
     public IReadOnlyList<int> Widths { get; init; } = [];
     /// <summary>Wall time that the search may take where the request names none; null: no bound.</summary>
     public TimeSpan? TimeBudget { get; init; }
+    /// <summary>Those of 1 to 8 bits in which a search over <see cref="Widths"/> may give a weight a palette instead of integers; empty: none.</summary>
+    public IReadOnlyList<int> Palettes { get; init; } = [];
     /// <summary>How activation ranges are found.</summary>
     public RecipeCalibration Calibration { get; init; } = new();
     /// <summary>Whether the mean error of quantized weights is added to the bias.</summary>
@@ -132,6 +136,7 @@ public sealed record Recipe
             text.Append(CultureInfo.InvariantCulture, $"search {Search}\nbiasCorrection {BiasCorrection}\nerrorFeedback {ErrorFeedback}\n");
             if (TimeBudget is { } budget) text.Append(CultureInfo.InvariantCulture, $"timeBudget {budget.TotalSeconds:R}\n");
             if (Widths.Count > 0) text.Append(CultureInfo.InvariantCulture, $"widths {string.Join(",", Widths)}\n");
+            if (Palettes.Count > 0) text.Append(CultureInfo.InvariantCulture, $"palettes {string.Join(",", Palettes)}\n");
             text.Append(CultureInfo.InvariantCulture, $"calibration {Calibration.Method} {Calibration.Percentile:R} {Calibration.Samples}\n");
             foreach (var rule in Rules)
             {

@@ -14,15 +14,17 @@ internal static class RecipeReader
     private static readonly JsonKind Kind = new("the recipe", 1 << 20, Codes.RecipeInvalidValue, NotJson: Codes.RecipeNotJson, TooLarge: Codes.RecipeUnreadable, Duplicate: Codes.RecipeDuplicateKey);
     private const int Version = 1;
     private const int MaxPattern = 1000;
-    private static readonly string[] Forms = ["auto", "static", "dynamic", "weights", "fp16", "none"];
+    private static readonly string[] Forms = ["auto", "static", "dynamic", "weights", "palette", "fp16", "none"];
     private static readonly string[] Methods = ["auto", "minmax", "percentile", "mse"];
     private static readonly int[] BitWidths = [8];
     private static readonly int[] WeightWidths = [2, 3, 4, 5, 6, 7, 8];
+    private static readonly int[] PaletteWidths = [1, .. WeightWidths];
+    private const int DefaultPalette = 4;
 
     public static Recipe Read(byte[] bytes, string name, string file)
     {
         var root = PositionedJson.Parse(bytes, file, Kind);
-        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "rules", "widths", "calibration", "biasCorrection", "errorFeedback");
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "rules", "widths", "palettes", "calibration", "biasCorrection", "errorFeedback");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
@@ -36,6 +38,7 @@ internal static class RecipeReader
             Search = search,
             TimeBudget = members.TryGetValue("timeBudget", out var budget) ? TimeBudget(budget, search) : null,
             Widths = members.TryGetValue("widths", out var widths) ? Widths(widths, search) : [],
+            Palettes = members.TryGetValue("palettes", out var palettes) ? Palettes(palettes, members.ContainsKey("widths")) : [],
             Rules = members.TryGetValue("rules", out var rules) ? [.. Array(rules, "rules").Select(r => Rule(r, search))] : [],
             Calibration = members.TryGetValue("calibration", out var calibration) ? Calibration(calibration) : new RecipeCalibration(),
             ErrorFeedback = !members.TryGetValue("errorFeedback", out var feedback) || Boolean(feedback, "errorFeedback"),
@@ -50,18 +53,18 @@ internal static class RecipeReader
             throw json.Error(Codes.RecipeMissingKey, $"'form' is missing. Valid values are {string.Join(", ", Forms)}.");
         var chosen = Choice(form, "form", Forms) switch
         {
-            0 => WeightForm.Auto, 1 => WeightForm.Static, 2 => WeightForm.Dynamic, 3 => WeightForm.Weights, 4 => WeightForm.Fp16, _ => WeightForm.None,
+            0 => WeightForm.Auto, 1 => WeightForm.Static, 2 => WeightForm.Dynamic, 3 => WeightForm.Weights, 4 => WeightForm.Palette, 5 => WeightForm.Fp16, _ => WeightForm.None,
         };
         if (chosen == WeightForm.Auto && !search)
             throw form.Error("'form' is 'auto' but 'search' is false. Set 'search' to true, or choose a form.");
-        var bits = chosen switch { WeightForm.None => 0, WeightForm.Fp16 => 16, _ => 8 };
+        var bits = chosen switch { WeightForm.None => 0, WeightForm.Fp16 => 16, WeightForm.Palette => DefaultPalette, _ => 8 };
         if (members.TryGetValue("bits", out var given))
         {
-            if (bits != 8) throw given.Error($"'bits' means nothing for the form '{form.Text}'. Remove it.");
+            if (chosen is WeightForm.None or WeightForm.Fp16) throw given.Error($"'bits' means nothing for the form '{form.Text}'. Remove it.");
             bits = Integer(given, "bits");
-            var valid = chosen == WeightForm.Weights ? WeightWidths : BitWidths;
+            var valid = chosen switch { WeightForm.Weights => WeightWidths, WeightForm.Palette => PaletteWidths, _ => BitWidths };
             if (!valid.Contains(bits))
-                throw given.Error($"'bits' is {given.Text}. Valid values are {string.Join(", ", valid)}{(chosen == WeightForm.Weights ? "" : " (fewer for the form 'weights')")}.");
+                throw given.Error($"'bits' is {given.Text}. Valid values are {string.Join(", ", valid)}{(chosen is WeightForm.Weights or WeightForm.Palette ? "" : " (fewer for the form 'weights')")}.");
         }
         string[] operators = [];
         string? pattern = null;
@@ -92,6 +95,13 @@ internal static class RecipeReader
         var widths = Array(json, "widths").Select(w => Integer(w, "widths") is var bits && WeightWidths.Contains(bits) ? bits
             : throw w.Error($"'widths' has {w.Text}. Valid values are {string.Join(", ", WeightWidths)}.")).Distinct().Order().ToArray();
         return widths.Length > 0 ? widths : throw json.Error("'widths' is an empty list. Remove it to search forms of 8 bits.");
+    }
+
+    private static int[] Palettes(PositionedJson json, bool chooses)
+    {
+        if (!chooses) throw json.Error("'palettes' are what a search for 'widths' chooses from, but there are no 'widths'. Give them, or the form 'palette' in a rule.");
+        return [.. Array(json, "palettes").Select(w => Integer(w, "palettes") is var bits && PaletteWidths.Contains(bits) ? bits
+            : throw w.Error($"'palettes' has {w.Text}. Valid values are {string.Join(", ", PaletteWidths)}.")).Distinct().Order()];
     }
 
     private static string Pattern(PositionedJson json)

@@ -21,9 +21,10 @@ internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownW
 
 /// <summary>
 /// What a search may ask. <paramref name="Measure"/>: the primary metric on the selection split. <paramref name="Fidelity"/>: signal-to-noise
-/// ratio (dB) of the outputs against the original's on a few calibration samples, a finer ruler than any metric.
+/// ratio (dB) of the outputs against the original's on a few calibration samples, a finer ruler than any metric. <paramref name="ProductError"/>:
+/// power of what a form changes in the products of its weight, in a unit of that weight; null: not known.
 /// </summary>
-internal sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double> Fidelity);
+internal sealed record SearchOracle(Func<Plan, Trial> Measure, Func<Plan, double> Fidelity, Func<Site, WeightDecision, double>? ProductError = null);
 
 /// <summary>
 /// Chooses the forms of <c>auto</c>.

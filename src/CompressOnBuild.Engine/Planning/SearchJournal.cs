@@ -52,7 +52,7 @@ internal sealed class SearchJournal : IDisposable
     }
 
     /// <summary>What <paramref name="oracle"/> says, or said when it was asked the same before.</summary>
-    public SearchOracle Around(SearchOracle oracle) => new(plan => Figure("measure", plan, oracle.Measure), plan => Figure("fidelity", plan, oracle.Fidelity));
+    public SearchOracle Around(SearchOracle oracle) => oracle with { Measure = plan => Figure("measure", plan, oracle.Measure), Fidelity = plan => Figure("fidelity", plan, oracle.Fidelity) };
 
     /// <summary>The search is complete, and the plan is what remains of it.</summary>
     public void Forget()

@@ -3,6 +3,7 @@ using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
 using CompressOnBuild.Placement;
 using CompressOnBuild.Techniques.Quantization;
+using CompressOnBuild.Techniques.Sharing;
 using CompressOnBuild.Weights;
 
 namespace CompressOnBuild.Planning;
@@ -14,6 +15,7 @@ namespace CompressOnBuild.Planning;
 internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null)
 {
     private readonly Dictionary<(string Site, WeightForm Form, int Bits, bool Safe), CompressedWeight> compressed = [];
+    private (string? Site, IReadOnlyList<ErrorFeedback.Feedback?>? Feedback) last;
     private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
 
     /// <summary>
@@ -61,9 +63,10 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     /// <summary>The weight of a site as a decision wants it.</summary>
     public CompressedWeight Weight(Site site, WeightDecision decision)
     {
-        var form = decision.Form == WeightForm.Fp16 ? decision.Form : WeightForm.Weights;
+        var form = decision.Form is WeightForm.Fp16 or WeightForm.Palette ? decision.Form : WeightForm.Weights;
         var key = (site.Name, form, decision.Bits, decision.SaturationSafe);
-        if (!compressed.TryGetValue(key, out var weight)) compressed.Add(key, weight = form == WeightForm.Fp16 ? Half(site) : Round(site, decision));
+        if (!compressed.TryGetValue(key, out var weight))
+            compressed.Add(key, weight = form switch { WeightForm.Fp16 => Half(site), WeightForm.Palette => Palette(site, decision.Bits), _ => Round(site, decision) });
         return weight;
     }
 
@@ -79,18 +82,50 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var weights = site.Tensor.ToFloats();
         var safe = decision.SaturationSafe && !site.IsDepthwise;
         var plain = RoundToNearest.Quantize(weights, shape, [.. site.ChannelAxes], decision.Bits, saturationSafe: safe);
-        if (grams is null || !grams.TryGetValue(site.Name, out var gram)) return plain;
+        if (FeedbackOf(site) is not { } seen) return plain;
         repaired.Add(site.Name);
-        if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, gram, safe, parallel);
-        return ErrorFeedback.Quantize(Transposed(weights, (int)shape[0], (int)shape[1]), plain.Transposed(), gram, safe, parallel).Transposed();
+        if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, seen, safe, parallel);
+        return ErrorFeedback.Quantize(Rows(site), plain.Transposed(), seen, safe, parallel).Transposed();
     }
 
-    private static float[] Transposed(float[] matrix, int rows, int columns)
+    private Scaled Palette(Site site, int bits)
     {
-        var result = new float[matrix.Length];
-        for (var r = 0; r < rows; r++)
-            for (var c = 0; c < columns; c++) result[c * rows + r] = matrix[r * columns + c];
-        return result;
+        var view = ChannelView.Of(site.Tensor.Shape, site.ChannelAxes);
+        var seen = FeedbackOf(site);
+        if (seen is not null) repaired.Add(site.Name);
+        var rows = SharedPalette.Fit(Rows(site), view.Channels, bits, seen, parallel);
+        long[] shape = [.. site.Tensor.Shape];
+        return new Scaled
+        {
+            Shape = shape,
+            ChannelAxes = [.. site.ChannelAxes],
+            Scales = rows.Scales,
+            Inner = new Codebook { Shape = shape, Bits = bits, Indices = view.FromRows<byte>(rows.Indices), Entries = new DenseWeight { Shape = [1, rows.Palette.Length], Values = rows.Palette } },
+        };
+    }
+
+    /// <summary>
+    /// Power of what a decision changes in the products of the weight, as calibration shows them (d^T H d, <see cref="ErrorFeedback"/>); without
+    /// calibration the sum of d^2. Comparable among decisions for one weight.
+    /// </summary>
+    public double ProductError(Site site, WeightDecision decision)
+    {
+        var view = ChannelView.Of(site.Tensor.Shape, site.ChannelAxes);
+        float[] before = Rows(site), after = view.ToRows<float>(Weight(site, decision).Decompress());
+        if (FeedbackOf(site) is { } seen) return ErrorFeedback.Error(before, after, view.Channels, seen);
+        double sum = 0;
+        for (var i = 0; i < before.Length; i++) sum += ((double)before[i] - after[i]) * ((double)before[i] - after[i]);
+        return sum;
+    }
+
+    private static float[] Rows(Site site) => ChannelView.Of(site.Tensor.Shape, site.ChannelAxes).ToRows<float>(site.Tensor.ToFloats());
+
+    // One weight after the other is tried in all its forms: what they share is kept for the last one.
+    private IReadOnlyList<ErrorFeedback.Feedback?>? FeedbackOf(Site site)
+    {
+        if (grams is null || !grams.TryGetValue(site.Name, out var gram)) return null;
+        if (last.Site != site.Name) last = (site.Name, ErrorFeedback.Feedback.Of(gram, (int)(site.Tensor.Count / ChannelView.Of(site.Tensor.Shape, site.ChannelAxes).Channels)));
+        return last.Feedback;
     }
 
     private int[] Steps(Site site, WeightDecision decision)

@@ -5,11 +5,13 @@ using CompressOnBuild.Operators;
 namespace CompressOnBuild.Planning;
 
 /// <summary>
-/// Chooses the bits of each weight for the smallest file; arithmetic stays float.
-/// Symbols: e_i(b) power of the error that weight i at b bits leaves in the outputs, over the power of the outputs; c_i(b) its bytes.
-/// 1. e_i(probe) is measured for each weight alone on a few calibration samples. Every bit more takes three quarters of the power, the law of
-///    uniform rounding: e_i(b) = e_i(probe) 4^(probe - b).
-/// 2. Errors of weights add up, so that a budget E gives widths by the Lagrangian: b_i minimises c_i(b) + l e_i(b), with the smallest l
+/// Chooses the form of each weight, integers of some bits or a palette, for the smallest file; arithmetic stays float.
+/// Symbols: e_i(f) power of the error that weight i in form f leaves in the outputs, over the power of the outputs; c_i(f) its bytes; g_i(f) power
+/// of the error in the products of the weight itself.
+/// 1. e_i(probe) is measured for each weight alone on a few calibration samples. Other forms leave as much more or less as their products say:
+///    e_i(f) = e_i(probe) g_i(f) / g_i(probe). Where that is not known, every bit takes three quarters of the power, the law of uniform
+///    rounding: e_i(b) = e_i(probe) 4^(probe - b).
+/// 2. Errors of weights add up, so that a budget E gives forms by the Lagrangian: f_i minimises c_i(f) + l e_i(f), with the smallest l
 ///    that keeps the sum of e_i within E (Shoham and Gersho 1988, "Efficient Bit Allocation for an Arbitrary Set of Quantizers").
 /// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass (<see cref="ChangeRate"/>; of metrics that are no
 ///    shares, by the interval that the gate split would give).
@@ -39,7 +41,14 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
     /// <summary>What a weight takes that is not narrowed; null: integers of the widest width, arithmetic in floats.</summary>
     public IReadOnlyList<WeightDecision>? Unnarrowed { get; init; }
 
-    private sealed record Choice(Site Site, IReadOnlyDictionary<int, WeightDecision> Decisions, double Error, double Decibels);
+    /// <summary>Bits in which a weight may have a palette instead of integers.</summary>
+    public IReadOnlyList<int> Palettes { get; init; } = [];
+
+    private sealed record Option(WeightDecision Decision, long Bytes, double Error);
+
+    /// <param name="Options">By bytes.</param>
+    /// <param name="Decibels">Of the outputs, with the probe of this weight alone.</param>
+    private sealed record Choice(IReadOnlyList<Option> Options, double Decibels);
 
     /// <param name="Plan">The widths.</param>
     /// <param name="Trial">What the selection split says.</param>
@@ -93,7 +102,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
         choices ??= Choices();
         var allocated = Allocate(choices, decibels);
         // Neighbouring budgets may ask for the same widths.
-        var key = string.Join(' ', allocated.Select(d => d.Bits));
+        var key = string.Join(' ', allocated.Select(d => $"{d.Form}{d.Bits}"));
         if (!tried.TryGetValue(key, out var measured)) tried.Add(key, measured = Measure(allocated, $"widths for {decibels} dB"));
         return measured;
     }
@@ -112,32 +121,44 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
         {
             cancel.ThrowIfCancellationRequested();
             var site = planner.Sites[i];
-            var decisions = widths.ToDictionary(b => b, b => b == widths[^1] && Unnarrowed is { } given ? given[i] : planner.Decide(site, WeightForm.Weights, "", b));
             var probe = planner.Decide(site, WeightForm.Weights, "", Probe);
             if (probe.Encoding == EncodingTable.PackedMul.Id)
             {
                 var decibels = oracle.Fidelity(planner.Complete([.. planner.Sites.Select(s => s == site ? probe : planner.Decide(s, WeightForm.None, ""))], join: false));
-                found.Add(new Choice(site, decisions, Math.Pow(10, -decibels / 10), decibels));
+                found.Add(new Choice([.. Options(i, probe, Math.Pow(10, -decibels / 10)).OrderBy(o => o.Bytes)], decibels));
             }
-            else found.Add(new Choice(site, new Dictionary<int, WeightDecision> { [8] = Unnarrowed?[i] ?? planner.Decide(site, WeightForm.Weights, "too small or of an odd size: 8 bits") }, 0, double.PositiveInfinity));
+            else
+            {
+                var whole = Unnarrowed?[i] ?? planner.Decide(site, WeightForm.Weights, "too small to be packed: 8 bits");
+                found.Add(new Choice([new Option(whole, FormTable.Bytes(site, whole), 0)], double.PositiveInfinity));
+            }
             log.Progress((double)found.Count / planner.Sites.Count, $"{found.Count} of {planner.Sites.Count}");
         }
         return found;
     }
 
-    // A form that is kept costs nothing: few weights are narrowed by much, rather than all of them by a little.
-    private double Error(Choice choice, int bits) => bits == widths[^1] && Unnarrowed is not null ? 0 : choice.Error * Math.ScaleB(1, 2 * (Probe - bits));
+    private IEnumerable<Option> Options(int site, WeightDecision probe, double probeError)
+    {
+        var weight = planner.Sites[site];
+        var decisions = widths.Where(b => b != widths[^1] || Unnarrowed is null).Select(b => planner.Decide(weight, WeightForm.Weights, "", b)).Concat(Palettes.Select(b => planner.Decide(weight, WeightForm.Palette, "", b)));
+        var unit = oracle.ProductError?.Invoke(weight, probe) ?? 0;
+        foreach (var decision in decisions.DistinctBy(d => (d.Encoding, d.Bits)))
+        {
+            var share = unit > 0 ? oracle.ProductError!(weight, decision) / unit : Math.ScaleB(1, 2 * (Probe - decision.Bits));
+            yield return new Option(decision, FormTable.Bytes(weight, decision), probeError * share);
+        }
+        // A form that is kept costs nothing: few weights are narrowed by much, rather than all of them by a little.
+        if (Unnarrowed is not null) yield return new Option(Unnarrowed[site], FormTable.Bytes(weight, Unnarrowed[site]), 0);
+    }
 
-    private double Cost(Choice choice, int bits, double lambda) => FormTable.Bytes(choice.Site, bits) + lambda * Error(choice, bits);
-
-    // Step 2. At equal cost the fewer bits win.
-    private int Best(Choice choice, double lambda) => choice.Decisions.Keys.Order().MinBy(b => Cost(choice, b, lambda));
+    // Step 2. At equal cost the fewer bytes win.
+    private static Option Best(Choice choice, double lambda) => choice.Options.MinBy(o => o.Bytes + lambda * o.Error)!;
 
     private IReadOnlyList<WeightDecision> Allocate(List<Choice> choices, int decibels)
     {
         var budget = Math.Pow(10, -decibels / 10.0);
         double low = 0, high = 1;
-        double Sum(double lambda) => choices.Sum(c => Error(c, Best(c, lambda)));
+        double Sum(double lambda) => choices.Sum(c => Best(c, lambda).Error);
         while (Sum(high) > budget && high < 1e18) high *= 4;
         for (var i = 0; i < 60; i++)
         {
@@ -146,10 +167,9 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
         }
         return [.. choices.Select(c =>
         {
-            var bits = Best(c, high);
-            var decision = c.Decisions[bits];
-            return decision with { Because = c.Decisions.Count == 1 ? decision.Because : string.Create(CultureInfo.InvariantCulture,
-                $"{bits} bits of a budget of {decibels} dB for all weights: at {Probe} bits this one alone leaves {c.Decibels:0.0} dB of signal{(decision.Because.Length > 0 ? $" ({decision.Because.Trim(' ', '(', ')')})" : "")}") };
+            var decision = Best(c, high).Decision;
+            return decision with { Because = c.Options.Count == 1 ? decision.Because : string.Create(CultureInfo.InvariantCulture,
+                $"{(decision.Form == WeightForm.Palette ? $"a palette of {decision.Bits} bits" : $"{decision.Bits} bits")} of a budget of {decibels} dB for all weights: at {Probe} bits this one alone leaves {c.Decibels:0.0} dB of signal{(decision.Because.Length > 0 ? $" ({decision.Because.Trim(' ', '(', ')')})" : "")}") };
         })];
     }
 

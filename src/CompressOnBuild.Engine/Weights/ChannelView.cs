@@ -22,4 +22,22 @@ internal readonly record struct ChannelView(int Outer, int Channels, int Inner)
     /// <summary>The shape that broadcasts one figure a channel over <paramref name="shape"/>: its own length on the channel axes, 1 elsewhere.</summary>
     public static long[] Broadcast(long[] shape, IReadOnlyList<int> axes) =>
         [.. shape.Select((d, i) => axes.Count > 0 && i >= axes[0] && i <= axes[^1] ? d : 1)];
+
+    /// <summary>The elements channel by channel, [channels, outer * inner].</summary>
+    public T[] ToRows<T>(ReadOnlySpan<T> tensor)
+    {
+        var rows = new T[tensor.Length];
+        for (var o = 0; o < Outer; o++)
+            for (var c = 0; c < Channels; c++) tensor.Slice(Offset(o, c), Inner).CopyTo(rows.AsSpan((c * Outer + o) * Inner));
+        return rows;
+    }
+
+    /// <summary>Undoes <see cref="ToRows"/>.</summary>
+    public T[] FromRows<T>(ReadOnlySpan<T> rows)
+    {
+        var tensor = new T[rows.Length];
+        for (var o = 0; o < Outer; o++)
+            for (var c = 0; c < Channels; c++) rows.Slice((c * Outer + o) * Inner, Inner).CopyTo(tensor.AsSpan(Offset(o, c)));
+        return tensor;
+    }
 }

@@ -15,7 +15,7 @@ public sealed class RecipeTests
     [TestMethod]
     public void EveryPresetLoads()
     {
-        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "none", "smallest" }, Recipe.Presets.ToArray());
+        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "none", "palette", "smallest" }, Recipe.Presets.ToArray());
         foreach (var name in Recipe.Presets)
         {
             var recipe = Recipe.Load(name);
@@ -28,6 +28,8 @@ public sealed class RecipeTests
         Assert.AreEqual((WeightForm.Weights, 8), Recipe.Load("int8-weights").For("Gather", "w"));
         Assert.AreEqual((WeightForm.Weights, 4), Recipe.Load("int4-weights").For("Conv", "w"));
         Assert.AreEqual("3 4 5 6 7 8", string.Join(" ", Recipe.Load("smallest").Widths));
+        Assert.AreEqual("2 3 4 5 6", string.Join(" ", Recipe.Load("smallest").Palettes));
+        Assert.AreEqual((WeightForm.Palette, 4), Recipe.Load("palette").For("MatMul", "w"));
         Assert.AreEqual((WeightForm.Fp16, 16), Recipe.Load("fp16").For("MatMul", "w"));
         Assert.AreEqual((WeightForm.None, 0), Recipe.Load("none").For("Conv", "w"));
         Assert.HasCount(Recipe.Presets.Count, Recipe.Presets.Select(p => Recipe.Load(p).Sha256).Distinct());
@@ -53,6 +55,9 @@ public sealed class RecipeTests
     [DataRow("""{ "version": 1, "rules": [ { "form": "weights", "bits": 1 } ] }""", "COB2003", 1, 57, "'bits' is 1. Valid values are 2, 3, 4, 5, 6, 7, 8.")]
     [DataRow("""{ "version": 1, "timeBudget": 60 }""", "COB2003", 1, 31, "'search' is false")]
     [DataRow("""{ "version": 1, "search": true, "timeBudget": 0 }""", "COB2003", 1, 47, "'timeBudget' is 0")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "palette", "bits": 9 } ] }""", "COB2003", 1, 57, "'bits' is 9. Valid values are 1, 2, 3, 4, 5, 6, 7, 8.")]
+    [DataRow("""{ "version": 1, "search": true, "palettes": [4] }""", "COB2003", 1, 45, "there are no 'widths'")]
+    [DataRow("""{ "version": 1, "search": true, "widths": [4], "palettes": [0] }""", "COB2003", 1, 61, "'palettes' has 0")]
     [DataRow("""{ "version": 1, "widths": [4] }""", "COB2003", 1, 27, "'search' is false")]
     [DataRow("""{ "version": 1, "search": true, "widths": [4, 9] }""", "COB2003", 1, 47, "'widths' has 9")]
     [DataRow("""{ "version": 1, "search": true, "widths": [] }""", "COB2003", 1, 43, "empty list")]
@@ -115,7 +120,7 @@ public sealed class RecipeTests
     {
         var error = Assert.ThrowsExactly<CompressionException>(() => Recipe.Load("int9")).Diagnostic;
         Assert.AreEqual(Codes.RecipeNotFound, error.Code);
-        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, none, smallest");
+        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, none, palette, smallest");
     }
 
     [TestMethod]
@@ -125,6 +130,7 @@ public sealed class RecipeTests
         var b = Read("\ufeff{\n\"$schema\": \"x\", \"rules\": [ { \"bits\": 8, \"form\": \"static\" } ], \"description\": \"other\", \"version\": 1 }");
         Assert.AreEqual(a.Sha256, b.Sha256);
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "rules": [ { "form": "weights" } ] }""").Sha256);
+        Assert.HasCount(3, new[] { "", ", \"palettes\": [3]", ", \"palettes\": [4]" }.Select(p => Read("{ \"version\": 1, \"search\": true, \"widths\": [4]" + p + " }").Sha256).Distinct());
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "rules": [ { "match": { "name": "" }, "form": "static" } ] }""").Sha256);
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "biasCorrection": false, "rules": [ { "form": "static" } ] }""").Sha256);
     }

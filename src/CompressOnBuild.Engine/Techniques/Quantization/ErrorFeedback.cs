@@ -8,12 +8,12 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// Rounding with error feedback (Frantar et al. 2023, "GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers",
 /// section 3; the order of columns is fixed, all rows share the Hessian).
 /// Symbols: w one output channel as a row of K weights, H = sum of x x^T over calibration inputs x [K], U upper triangular with H^-1 = U^T U,
-/// s scale of the row, Q(w) = s * clamp(round(w / s), -n, n).
+/// s scale of the row, Q(w) = s * (the value of the grid nearest to w / s): whole numbers from -n to n, or a palette's entries.
 /// 1. H += damp * mean(diag H) * I: calibration has seen few rows, and inputs that it never saw have a say, too.
 /// 2. U = Cholesky factor of H^-1.
 /// 3. For k = 0..K-1: q_k = Q(w_k); e = (w_k - q_k) / U_kk; w_j -= e * U_kj for all j > k: what rounding did to this input is made up for by
 ///    those that come together with it.
-/// 4. The scale that fits the codes best: s = q^T H w / q^T H q, the minimum of d^T H d with d = w - s q; no code moves by more than half a step.
+/// 4. The scale that fits the codes best: s = q^T H w / q^T H q, the minimum of d^T H d with d = w - s q; no value moves by more than half a step.
 /// 5. Steps 3 and 4 from several scales below 8 bits, where clipping and rounding trade; the smallest d^T H d wins. A row keeps plain
 ///    rounding where that is closer: the result is never worse than rounding.
 /// 6. Where products must be exact on processors that saturate, step 3 rounds no further than the neighbours of k that are already rounded
@@ -32,28 +32,77 @@ internal static class ErrorFeedback
     /// <param name="grams">H of each group, [K, K] row-major; all of one size.</param>
     /// <param name="saturationSafe">Step 6.</param>
     /// <param name="parallel">Threads to use, and what stops them.</param>
-    public static Quantized Quantize(ReadOnlySpan<float> weights, Quantized plain, IReadOnlyList<double[]> grams, bool saturationSafe = false, ParallelOptions? parallel = null)
+    public static Quantized Quantize(ReadOnlySpan<float> weights, Quantized plain, IReadOnlyList<double[]> grams, bool saturationSafe = false, ParallelOptions? parallel = null) =>
+        Quantize(weights, plain, Feedback.Of(grams, weights.Length / plain.Scales.Length), saturationSafe, parallel);
+
+    /// <inheritdoc cref="Quantize(ReadOnlySpan{float}, Quantized, IReadOnlyList{double[]}, bool, ParallelOptions?)"/>
+    internal static Quantized Quantize(ReadOnlySpan<float> weights, Quantized plain, IReadOnlyList<Feedback?> groups, bool saturationSafe = false, ParallelOptions? parallel = null)
     {
-        var rows = plain.Scales.Length;
-        var k = weights.Length / rows;
+        var k = weights.Length / plain.Scales.Length;
         var limit = (1 << (plain.Bits - 1)) - 1;
-        var codes = (sbyte[])plain.Codes.Clone();
+        double[] values = [.. plain.Codes.Select(c => (double)c)];
         var scales = (float[])plain.Scales.Clone();
-        var source = weights.ToArray();
         var neighbours = saturationSafe ? SaturationSafety.EarlierNeighbours(k, plain.Shape.Length > 2 ? (int)(weights.Length / (plain.Shape[0] * plain.Shape[1])) : 1) : null;
-        var perGroup = rows / grams.Count;
-        for (var g = 0; g < grams.Count; g++)
+        var factors = limit < 127 ? s_factors : [1f];
+        Round(weights.ToArray(), values, scales, RoundingGrid.Integers(limit), groups, neighbours is null ? null : new Safety(limit, neighbours), factors, parallel);
+        return new Quantized { Codes = [.. values.Select(v => (sbyte)v)], Shape = plain.Shape, ChannelAxes = plain.ChannelAxes, Scales = scales, Bits = plain.Bits };
+    }
+
+    /// <summary>H damped and U of one group; both null where calibration saw nothing of it.</summary>
+    internal sealed record Feedback(double[] H, double[] U)
+    {
+        /// <summary>Steps 1 and 2 for every group.</summary>
+        public static IReadOnlyList<Feedback?> Of(IReadOnlyList<double[]> grams, int k) =>
+            [.. grams.Select(g => Damped(g, k) is { } h && Cholesky.InverseFactor((double[])h.Clone(), k) is { } u ? new Feedback(h, u) : null)];
+    }
+
+    /// <summary>Codes end at <paramref name="Limit"/>, and none passes what its earlier <paramref name="Neighbours"/> leave (step 6).</summary>
+    internal sealed record Safety(int Limit, int[][] Neighbours);
+
+    /// <summary>Steps 3 to 6 for weights on any grid.</summary>
+    /// <param name="weights">[rows, K], row-major.</param>
+    /// <param name="values">What plain rounding made of them, values of the grid; becomes what is better.</param>
+    /// <param name="scales">One a row; become what fits.</param>
+    /// <param name="grid">The values that a weight over its scale may become.</param>
+    /// <param name="groups">Of equal numbers of rows.</param>
+    /// <param name="safety">Step 6.</param>
+    /// <param name="factors">Of the scales, which step 5 starts from.</param>
+    /// <param name="parallel">Threads to use, and what stops them.</param>
+    internal static void Round(float[] weights, double[] values, float[] scales, RoundingGrid grid, IReadOnlyList<Feedback?> groups, Safety? safety = null, float[]? factors = null, ParallelOptions? parallel = null)
+    {
+        var k = weights.Length / scales.Length;
+        var perGroup = scales.Length / groups.Count;
+        for (var g = 0; g < groups.Count; g++)
         {
-            if (Damped(grams[g], k) is not { } h || Cholesky.InverseFactor((double[])h.Clone(), k) is not { } u) continue;
+            if (groups[g] is not { } feedback) continue;
             var start = g * perGroup;
             // Rows do not touch each other: the number of threads changes no bit. Some at a time, so that H and U are walked through once for all of them.
             Parallel.For(0, (perGroup + Block - 1) / Block, parallel ?? new ParallelOptions(), b =>
             {
                 var first = start + b * Block;
-                new FeedbackRows(source, codes, scales, first, Math.Min(Block, start + perGroup - first), k, limit, neighbours).Round(h, u);
+                new FeedbackRows(weights, values, scales, first, Math.Min(Block, start + perGroup - first), k, grid, safety).Round(feedback, factors ?? s_factors);
             });
         }
-        return new Quantized { Codes = codes, Shape = plain.Shape, ChannelAxes = plain.ChannelAxes, Scales = scales, Bits = plain.Bits };
+    }
+
+    /// <summary>The sum over rows of d^T H d, d = <paramref name="weights"/> - <paramref name="restored"/>, both [rows, K]; rows of groups that were never seen count nothing.</summary>
+    public static double Error(ReadOnlySpan<float> weights, ReadOnlySpan<float> restored, int rows, IReadOnlyList<Feedback?> groups)
+    {
+        var k = weights.Length / rows;
+        var perGroup = rows / groups.Count;
+        var d = new double[k];
+        var product = new double[k];
+        double sum = 0;
+        for (var r = 0; r < rows; r++)
+        {
+            if (groups[r / perGroup] is not { } feedback) continue;
+            for (var j = 0; j < k; j++) d[j] = (double)weights[r * k + j] - restored[r * k + j];
+            Array.Clear(product);
+            for (var i = 0; i < k; i++)
+                if (d[i] != 0) TensorPrimitives.MultiplyAdd(feedback.H.AsSpan(i * k, k), d[i], product, product);
+            for (var j = 0; j < k; j++) sum += product[j] * d[j];
+        }
+        return sum;
     }
 
     // Step 1.
@@ -68,18 +117,19 @@ internal static class ErrorFeedback
     }
 
     /// <summary>Neighbouring rows of one group, each as if it were alone.</summary>
-    private sealed class FeedbackRows(float[] weights, sbyte[] codes, float[] scales, int first, int count, int k, int limit, int[][]? neighbours)
+    private sealed class FeedbackRows(float[] weights, double[] values, float[] scales, int first, int count, int k, RoundingGrid grid, Safety? safety)
     {
         private readonly double[][] w = [.. Enumerable.Range(first, count).Select(r => weights.AsSpan(r * k, k).ToArray().Select(v => (double)v).ToArray())];
 
-        public void Round(double[] h, double[] u)
+        public void Round(Feedback feedback, float[] factors)
         {
-            double[][] best = [.. Enumerable.Range(first, count).Select(r => codes.AsSpan(r * k, k).ToArray().Select(c => (double)c).ToArray())];
+            var (h, u) = feedback;
+            double[][] best = [.. Enumerable.Range(first, count).Select(r => values.AsSpan(r * k, k).ToArray())];
             var start = scales.AsSpan(first, count).ToArray();
             var bestScale = (float[])start.Clone();
             var least = Errors(h, best, start);
             if (least.All(e => e == 0)) return;
-            foreach (var factor in limit < 127 ? s_factors : [1f])
+            foreach (var factor in factors)
             {
                 float[] scale = [.. start.Select(s => s * factor)];
                 var rounded = Rounded(u, scale); // step 3
@@ -91,7 +141,7 @@ internal static class ErrorFeedback
             for (var r = 0; r < count; r++)
             {
                 scales[first + r] = bestScale[r];
-                for (var j = 0; j < k; j++) codes[(first + r) * k + j] = (sbyte)best[r][j];
+                best[r].CopyTo(values.AsSpan((first + r) * k));
             }
         }
 
@@ -104,8 +154,12 @@ internal static class ErrorFeedback
                 var factors = u.AsSpan(i * k + i + 1, k - i - 1);
                 for (var r = 0; r < count; r++)
                 {
-                    var (lowest, most) = neighbours is null ? (-limit, limit) : SaturationSafety.Room(rounded[r], neighbours[i], limit); // step 6
-                    rounded[r][i] = Math.Clamp(Math.Round(rest[r][i] / scale[r]), lowest, most);
+                    rounded[r][i] = grid.Nearest(rest[r][i] / scale[r]);
+                    if (safety is not null)
+                    {
+                        var (lowest, most) = SaturationSafety.Room(rounded[r], safety.Neighbours[i], safety.Limit); // step 6
+                        rounded[r][i] = Math.Clamp(rounded[r][i], lowest, most);
+                    }
                     var error = (rest[r][i] - rounded[r][i] * scale[r]) / u[i * k + i];
                     var after = rest[r].AsSpan(i + 1);
                     TensorPrimitives.MultiplyAdd(factors, -error, after, after);
@@ -130,7 +184,7 @@ internal static class ErrorFeedback
                     largest = Math.Max(largest, Math.Abs(q[r][j]));
                 }
                 if (!(self > 0) || !double.IsFinite(with)) continue;
-                var most = 0.5 / largest;
+                var most = 0.5 * grid.Step / largest;
                 scale[r] *= (float)Math.Clamp(with / self / scale[r], 1 - most, 1 + most);
             }
         }
