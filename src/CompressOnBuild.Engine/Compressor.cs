@@ -62,27 +62,28 @@ public sealed class Compressor
         if (File.Exists(request.Recipe)) run.NoteInput(request.Recipe);
         using var session = new Session(run.Original, run.Settings("original"));
         using var data = run.OpenData(session);
-        var inputs = Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], recipe.Search && data is not null ? Limits : null);
+        var inputs = Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], (recipe.Search || recipe.SearchesAmounts) && data is not null ? Limits : null);
         var locked = modelLock?.Follow(inputs);
-        var prepared = Prepare(session, data, recipe);
+        var evaluator = run.Evaluator(session, data);
+        var restructured = Restructure(Prepare(session, data, recipe), recipe, data, evaluator, locked);
+        var prepared = restructured.Model;
         // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
         var statistics = locked is null || recipe.RoundsByCalibration ? Calibrate(prepared, data, recipe) : null;
 
         var planner = new Planner(prepared, recipe, statistics, request.Target);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
-        var evaluator = run.Evaluator(session, data);
         if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
         var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data, inputs) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
-        plan = transformer.WithBiases(plan);
+        plan = transformer.WithBiases(plan) with { Structure = restructured.Rounds.Count > 0 ? restructured.Rounds : null };
         var (compressed, bytes) = Transform(transformer, plan);
         statistics?.ForgetGrams();
 
-        var multiplyAdds = locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
-        return run.Finish(new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, multiplyAdds))
+        var multiplyAdds = restructured.Rounds.Count > 0 ? restructured.MultiplyAddsBefore : locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
+        return run.Finish(new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, restructured.Rounds.Count > 0 ? restructured.MultiplyAdds : multiplyAdds))
         {
-            Weights = [.. ResultFacts.Weights(planner, transformer, plan)],
+            Weights = [.. ResultFacts.Weights(planner, transformer, plan).Select(w => restructured.Ranks.TryGetValue(w.Name, out var rank) ? w with { Rank = rank } : w)],
             Skipped = [.. ResultFacts.Skipped(planner, plan)],
-            Tried = tried,
+            Tried = [.. restructured.Tried, .. tried],
             Recipe = (recipe.Name, recipe.Sha256),
             MultiplyAdds = multiplyAdds,
             Plan = plan,
@@ -138,6 +139,16 @@ public sealed class Compressor
         run.Warn(new Diagnostic(Severity.Warning, Codes.RewriteRejected, FormattableString.Invariant($"the graph after folding and opset conversion differs from the original ({worst:0.0} dB, at least {Fidelity.Equal} dB are expected), so the original graph is compressed as it is. Please report it with the model."), request.Model));
         run.Steps.Clear();
         return run.Original.Clone();
+    }
+
+    /// <summary>The steps of the recipe; without data they have nothing to go by.</summary>
+    private Restructured Restructure(Model prepared, Recipe recipe, EvaluationData? data, Evaluator? evaluator, LockEntry? locked)
+    {
+        if (recipe.Steps.Count > 0 && data is not null && evaluator is not null)
+            return new Restructurer(request, recipe, run, data, evaluator, Limits.Drop, log, cancel).Run(prepared, locked is null ? null : locked.Plan.Structure ?? []);
+        if (recipe.Steps.Count > 0)
+            run.Warn(new Diagnostic(Severity.Warning, Codes.StepsNeedData, $"the recipe '{recipe.Name}' changes the graph in {recipe.Steps.Count} {(recipe.Steps.Count == 1 ? "step" : "steps")}, and what may go is seen on data, of which there is none: the graph stays as it is. Give EvaluationData or CalibrationData.", request.Model));
+        return new Restructured(prepared, [], new Dictionary<string, int>(), [], 0, 0);
     }
 
     private Statistics? Calibrate(Model prepared, EvaluationData? data, Recipe recipe)
@@ -225,7 +236,7 @@ public sealed class Compressor
     private (Model Model, byte[] Bytes) Transform(Transformer transformer, Plan plan)
     {
         log.Stage("transforming");
-        var compressed = plan.Weights.Any(d => d.Encoding is not null) ? transformer.Apply(plan) : run.Original;
+        var compressed = plan.Structure is not null || plan.Weights.Any(d => d.Encoding is not null) ? transformer.Apply(plan) : run.Original;
         // An untouched model keeps its bytes, unless they point to another file: one file is shipped.
         var originalBytes = run.TakeOriginalBytes();
         var bytes = compressed == run.Original && run.Original.ExternalFiles.Count == 0 ? originalBytes : OnnxWriter.ToBytes(compressed);

@@ -31,7 +31,7 @@ internal sealed class ModelLock
     private ModelLock(CompressionRequest request, string key, LockEntry? entry, LockState? state, Recipe recipe)
     {
         (this.request, path, this.key, this.entry, State) = (request, request.LockPath, key, entry, state);
-        roundedOn = recipe.RoundsByCalibration ? Processor.Kind : null;
+        roundedOn = recipe.RoundsByCalibration || recipe.Steps.Count > 0 ? Processor.Kind : null;
     }
 
     /// <summary>Null until there is an entry.</summary>

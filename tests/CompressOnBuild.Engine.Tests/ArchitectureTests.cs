@@ -25,6 +25,7 @@ public sealed partial class ArchitectureTests
         ("Placement", ["Onnx", "Operators", "Calibration"]),
         ("Evaluation", ["Onnx", "Runtime", "Numerics", "Kernels", "Diagnostics"]),
         ("Planning", ["Onnx", "Operators", "Weights", "Techniques", "Encodings", "Placement", "Calibration", "Diagnostics", "Numerics"]),
+        ("Restructuring", ["Onnx", "Operators", "Techniques", "Calibration", "Planning", "Numerics", "Rewrites"]),
         ("Caching", ["Diagnostics"]),
         ("Reporting", ["Diagnostics", "Onnx"]),
     ];

@@ -20,7 +20,7 @@ public sealed class PublicSurfaceTests
             "Measurements", "MetricResult", "ModelComparison", "ModelFacts", "NullCompressionLog", "Provenance", "Requirement", "SaturatingWeight", "SizeLimit", "SkippedWeight", "Target",
             "Verdict", "WeightFacts", "Evaluation.GateException", "DecisionChange", "OutputChanges", "SampleChange", "SignalToNoiseBin",
             // Recipes
-            "Calibration.CalibrationMethod", "Calibration.RecipeCalibration", "Planning.Recipe", "Planning.RecipeRule", "Planning.WeightForm",
+            "Calibration.CalibrationMethod", "Calibration.RecipeCalibration", "Planning.Recipe", "Planning.RecipeRule", "Planning.RecipeStep", "Planning.StepCriterion", "Planning.StepKind", "Planning.WeightForm",
             // What is told
             "Diagnostics.Codes", "Diagnostics.CompressionException", "Diagnostics.ConsoleText", "Diagnostics.Diagnostic", "Diagnostics.DiagnosticFormat",
             "Diagnostics.DiagnosticPages", "Diagnostics.Severity", "Reporting.ReportWriter", "Reporting.SummaryLine",

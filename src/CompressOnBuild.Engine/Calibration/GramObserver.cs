@@ -56,11 +56,11 @@ internal sealed class GramObserver
 
     private void ReadRows(ReadOnlySpan<float> values, ReadOnlySpan<long> shape, int sample)
     {
-        if (shape.Length == 0 || shape[^1] != request.Width) { unusable = true; return; }
-        foreach (var position in Positions(values.Length / request.Width, sample))
+        if (shape.Length == 0 || shape[^1] != request.Inputs) { unusable = true; return; }
+        foreach (var position in Positions(values.Length / request.Inputs, sample))
         {
             var row = Next(0);
-            for (var i = 0; i < row.Length; i++) row[i] = values[position * request.Width + i];
+            for (var i = 0; i < request.Inputs; i++) row[i] = values[position * request.Inputs + i];
         }
     }
 
@@ -72,7 +72,7 @@ internal sealed class GramObserver
         // One axis is two, the first of length 1.
         int Of(int[] list, int axis, int absent) => axes == 2 ? list[axis] : axis == 0 ? absent : list[0];
         int kernelY = Of(patches.Kernel, 0, 1), kernelX = Of(patches.Kernel, 1, 1);
-        if (channels * kernelY * kernelX != request.Width) { unusable = true; return; }
+        if (channels * kernelY * kernelX != request.Inputs) { unusable = true; return; }
         int height = axes == 2 ? (int)shape[2] : 1, width = (int)shape[^1];
         var (outY, padY) = Extent(height, kernelY, Of(patches.Strides, 0, 1), Of(patches.Dilations, 0, 1), patches, axes == 2 ? 0 : -1, axes);
         var (outX, padX) = Extent(width, kernelX, Of(patches.Strides, 1, 1), Of(patches.Dilations, 1, 1), patches, axes - 1, axes);
@@ -126,7 +126,9 @@ internal sealed class GramObserver
     {
         if (waiting == Block) Flush();
         groupOfRow[waiting] = group;
-        return rows.AsSpan(waiting++ * request.Width, request.Width);
+        var row = rows.AsSpan(waiting++ * request.Width, request.Width);
+        if (request.WithOne) row[^1] = 1;
+        return row;
     }
 
     // Every element still grows row by row: in the order in which the rows came.

@@ -17,11 +17,15 @@ internal sealed record PatchGeometry(int[] Kernel, int[] Strides, int[]? Pads, s
 /// <param name="Value">The activation it is multiplied with.</param>
 /// <param name="Width">K; for a convolution, input channels of one group times the kernel.</param>
 /// <param name="Patches">Null for a matrix product, whose rows are the value's last axis.</param>
-internal sealed record GramRequest(string Site, string Value, int Width, PatchGeometry? Patches)
+/// <param name="WithOne">Whether every row ends with a 1, which counts in <paramref name="Width"/>: the matrix then holds the sums and the number of rows, too.</param>
+internal sealed record GramRequest(string Site, string Value, int Width, PatchGeometry? Patches, bool WithOne = false)
 {
+    /// <summary>Elements of a row that come from the value.</summary>
+    public int Inputs => WithOne ? Width - 1 : Width;
+
     /// <summary>Equal for requests of the same rows.</summary>
-    public string Rows { get; } = Patches is null ? $"{Width} {Value}"
-        : $"{Width} {string.Join(',', Patches.Kernel)} {string.Join(',', Patches.Strides)} {string.Join(',', Patches.Pads ?? [])} {Patches.AutoPad} {string.Join(',', Patches.Dilations)} {Patches.Groups} {Value}";
+    public string Rows { get; } = Patches is null ? $"{Width} {WithOne} {Value}"
+        : $"{Width} {WithOne} {string.Join(',', Patches.Kernel)} {string.Join(',', Patches.Strides)} {string.Join(',', Patches.Pads ?? [])} {Patches.AutoPad} {string.Join(',', Patches.Dilations)} {Patches.Groups} {Value}";
 
     /// <summary>Memory of its matrices.</summary>
     public long Bytes => (long)Width * Width * sizeof(double) * (Patches?.Groups ?? 1);

@@ -203,6 +203,8 @@ public static class Codes
     public const string WeightOutOfRange = "COB2106";
     /// <summary>No operator that reads a weight has a compressed form for it.</summary>
     public const string OperatorHasNoForm = "COB2107";
+    /// <summary>Steps that change the graph need data.</summary>
+    public const string StepsNeedData = "COB2108";
 
     // 3xxx: lock and caches
     /// <summary>The inputs of a lock file changed.</summary>

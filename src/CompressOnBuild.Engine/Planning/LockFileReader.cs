@@ -45,13 +45,57 @@ internal static class LockFileReader
 
     private static LockEntry Entry(PositionedJson json)
     {
-        var members = Members(json, "an entry", ["inputs", "weights", "activations", "biases", "joinRegions", "result"]);
+        var members = Members(json, "an entry", ["inputs", "weights", "activations", "biases", "joinRegions", "result"], ["structure"]);
         var inputs = Members(members["inputs"], "'inputs'", [], [.. Fingerprint.Known.Select(p => p.Name)]);
         return new LockEntry(
             new Fingerprint(inputs.ToDictionary(p => p.Key, p => p.Value.AsString(p.Key), StringComparer.Ordinal)),
             new Plan(Once(members["weights"], "weights", Weight, w => w.Site), Once(members["activations"], "activations", Value, v => v.Value),
-                members["joinRegions"].AsBool("joinRegions"), Once(members["biases"], "biases", Bias, b => b.Site)),
+                members["joinRegions"].AsBool("joinRegions"), Once(members["biases"], "biases", Bias, b => b.Site),
+                members.TryGetValue("structure", out var structure) ? Structure(structure) : null),
             Result(members["result"]));
+    }
+
+    // One line a decision; rounds are numbered from 1 in order.
+    private static List<StructureRound> Structure(PositionedJson json)
+    {
+        if (json.Kind != JsonTokenType.StartArray) throw json.Invalid("structure", "an array [ … ]");
+        var rounds = new List<StructureRound>();
+        foreach (var item in json.Items)
+        {
+            var isRank = item.AsObject("a decision of 'structure'").Any(m => m.Key.Text == "weight");
+            string[] rest = isRank ? ["weight", "form", "rank", "inputRank"] : ["group", "of", "kept"];
+            var members = Members(item, "a decision of 'structure'", ["round", "step", .. rest, "because"]);
+            var round = members["round"].AsInt("round", Math.Max(1, rounds.Count), rounds.Count + 1);
+            var step = members["step"].AsInt("step", 1, 1000);
+            if (round > rounds.Count) rounds.Add(new StructureRound(step, [], []));
+            var last = rounds[^1];
+            if (last.Step != step || (isRank ? last.Channels.Count : last.Ranks.Count) > 0) throw item.Error($"round {round} is of another step. Take the file back from version control, or write it anew: {ForceEvaluate}.");
+            rounds[^1] = isRank ? last with { Ranks = [.. last.Ranks, Rank(members)] } : last with { Channels = [.. last.Channels, Channels(members)] };
+        }
+        return rounds;
+    }
+
+    private static RankDecision Rank(Dictionary<string, PositionedJson> members) => new(members["weight"].AsString("weight"), Word<FactorForm>(members["form"], "form", f => f.ToString().ToLowerInvariant()),
+        members["rank"].AsInt("rank", 1, int.MaxValue), members["inputRank"].AsInt("inputRank", 0, int.MaxValue), members["because"].AsString("because"));
+
+    private static ChannelDecision Channels(Dictionary<string, PositionedJson> members)
+    {
+        var of = members["of"].AsInt("of", 2, 1 << 20);
+        var kept = new List<int>();
+        foreach (var run in members["kept"].AsString("kept").Split(' '))
+        {
+            var ends = run.Split('-');
+            if (ends.Length > 2 || !int.TryParse(ends[0], NumberStyles.None, CultureInfo.InvariantCulture, out var from) || !int.TryParse(ends[^1], NumberStyles.None, CultureInfo.InvariantCulture, out var to)
+                || to < from || to >= of || (kept.Count > 0 && from <= kept[^1])) throw members["kept"].Invalid("kept", $"ascending numbers below {of} and runs of them, as '0-3 5'");
+            kept.AddRange(Enumerable.Range(from, to - from + 1));
+        }
+        return new ChannelDecision(members["group"].AsString("group"), of, kept, members["because"].AsString("because"));
+    }
+
+    private static T Word<T>(PositionedJson json, string key, Func<T, string> word) where T : struct, Enum
+    {
+        foreach (var value in Enum.GetValues<T>()) if (json.Kind == JsonTokenType.String && json.Text == word(value)) return value;
+        throw json.Invalid(key, $"one of {string.Join(", ", Enum.GetValues<T>().Select(word))}");
     }
 
     private static WeightDecision Weight(PositionedJson json)

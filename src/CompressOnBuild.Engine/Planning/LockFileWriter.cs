@@ -37,6 +37,7 @@ internal static class LockFileWriter
                   "inputs": {
             {{Lines(inputs)}}
                   },
+            {{Structure(plan.Structure)}}
                   "weights": [
             {{Lines(plan.Weights.OrderBy(w => w.Site, StringComparer.Ordinal).Select(Weight))}}
                   ],
@@ -59,6 +60,32 @@ internal static class LockFileWriter
                   }
                 }
             """.ReplaceLineEndings("\n").Replace("\n\n", "\n", StringComparison.Ordinal);
+    }
+
+    // One line a weight or group, which names its round.
+    private static string Structure(IReadOnlyList<StructureRound>? rounds)
+    {
+        if (rounds is not { Count: > 0 }) return "";
+        var lines = rounds.SelectMany((round, i) => round.Ranks.Select(r => Line(round, i, $"\"weight\": {Text(r.Weight)}, \"form\": \"{r.Form.ToString().ToLowerInvariant()}\", \"rank\": {r.Rank}, \"inputRank\": {r.InputRank}, \"because\": {Text(r.Because)}"))
+            .Concat(round.Channels.Select(c => Line(round, i, $"\"group\": {Text(c.Group)}, \"of\": {c.Of}, \"kept\": {Text(Runs(c.Kept))}, \"because\": {Text(c.Because)}"))));
+        return $"      \"structure\": [\n{Lines(lines)}\n      ],";
+
+        static string Line(StructureRound round, int index, string rest) => $"{{ \"round\": {index + 1}, \"step\": {round.Step}, {rest} }}";
+    }
+
+    /// <summary>Ascending numbers as runs: <c>0-3 5 8-11</c>.</summary>
+    internal static string Runs(IReadOnlyList<int> numbers)
+    {
+        var text = new StringBuilder();
+        for (var i = 0; i < numbers.Count;)
+        {
+            var last = i;
+            while (last + 1 < numbers.Count && numbers[last + 1] == numbers[last] + 1) last++;
+            text.Append(CultureInfo.InvariantCulture, $"{(text.Length > 0 ? " " : "")}{numbers[i]}");
+            if (last > i) text.Append(CultureInfo.InvariantCulture, $"-{numbers[last]}");
+            i = last + 1;
+        }
+        return text.ToString();
     }
 
     private static string Weight(WeightDecision weight)

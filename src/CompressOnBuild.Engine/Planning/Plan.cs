@@ -20,4 +20,5 @@ internal sealed record BiasDecision(string Site, IReadOnlyList<int> Steps);
 /// <param name="Values">Activations to quantize.</param>
 /// <param name="JoinRegions">Whether operators between integer nodes run on integers too.</param>
 /// <param name="Biases">Biases to correct; null: not worked out yet, which <see cref="Transformer"/> does.</param>
-internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions, IReadOnlyList<BiasDecision>? Biases = null);
+/// <param name="Structure">What changed the graph before: all other names are those of the model that it left. Null: nothing.</param>
+internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions, IReadOnlyList<BiasDecision>? Biases = null, IReadOnlyList<StructureRound>? Structure = null);

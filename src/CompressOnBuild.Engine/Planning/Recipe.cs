@@ -79,6 +79,10 @@ public sealed record Recipe
     public bool BiasCorrection { get; init; } = true;
     /// <summary>Whether calibration data repair the rounding of weights (<see cref="Techniques.Quantization.ErrorFeedback"/>).</summary>
     public bool ErrorFeedback { get; init; } = true;
+    /// <summary>What changes the graph before weights are quantized, in order.</summary>
+    public IReadOnlyList<RecipeStep> Steps { get; init; } = [];
+    /// <summary>Whether how much a step takes away is found by measuring.</summary>
+    internal bool SearchesAmounts => Steps.Any(s => s.Amount is null);
     /// <summary>Whether it quantizes activations statically, with ranges that are to be chosen by measuring.</summary>
     internal bool ChoosesRanges => Calibration.Method == CalibrationMethod.Auto && Widths.Count == 0 && Rules.Any(r => r.Form is WeightForm.Static or WeightForm.Auto);
     /// <summary>Whether it rounds weights by what calibration sees.</summary>
@@ -117,7 +121,7 @@ public sealed record Recipe
     }
 
     /// <summary>Whether no weight can be changed: the model is only measured.</summary>
-    public bool LeavesEverything => !Search && Rules.All(r => r.Form == WeightForm.None);
+    public bool LeavesEverything => !Search && Steps.Count == 0 && Rules.All(r => r.Form == WeightForm.None);
 
     /// <summary>The form and bits for a weight: the last rule that matches decides; without one the weight is left alone.</summary>
     public (WeightForm Form, int Bits) For(string operatorType, string weight)
@@ -138,6 +142,11 @@ public sealed record Recipe
             if (Widths.Count > 0) text.Append(CultureInfo.InvariantCulture, $"widths {string.Join(",", Widths)}\n");
             if (Palettes.Count > 0) text.Append(CultureInfo.InvariantCulture, $"palettes {string.Join(",", Palettes)}\n");
             text.Append(CultureInfo.InvariantCulture, $"calibration {Calibration.Method} {Calibration.Percentile:R} {Calibration.Samples}\n");
+            foreach (var step in Steps)
+            {
+                text.Append(CultureInfo.InvariantCulture, $"step {step.Kind} {step.By} {step.Amount?.ToString("R", CultureInfo.InvariantCulture) ?? "searched"} {string.Join(",", step.Operators.Order(StringComparer.Ordinal))} ");
+                text.Append(CultureInfo.InvariantCulture, $"{step.NamePattern?.Length ?? -1} {step.NamePattern}\n");
+            }
             foreach (var rule in Rules)
             {
                 // Lengths before texts: no pattern can imitate another rule.

@@ -15,6 +15,8 @@ internal static class RecipeReader
     private const int Version = 1;
     private const int MaxPattern = 1000;
     private static readonly string[] Forms = ["auto", "static", "dynamic", "weights", "palette", "fp16", "none"];
+    private static readonly string[] StepWords = ["low-rank"];
+    private static readonly string[] Criteria = ["calibration", "magnitude"];
     private static readonly string[] Methods = ["auto", "minmax", "percentile", "mse"];
     private static readonly int[] BitWidths = [8];
     private static readonly int[] WeightWidths = [2, 3, 4, 5, 6, 7, 8];
@@ -24,7 +26,7 @@ internal static class RecipeReader
     public static Recipe Read(byte[] bytes, string name, string file)
     {
         var root = PositionedJson.Parse(bytes, file, Kind);
-        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "rules", "widths", "palettes", "calibration", "biasCorrection", "errorFeedback");
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "steps", "rules", "widths", "palettes", "calibration", "biasCorrection", "errorFeedback");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
@@ -39,6 +41,7 @@ internal static class RecipeReader
             TimeBudget = members.TryGetValue("timeBudget", out var budget) ? TimeBudget(budget, search) : null,
             Widths = members.TryGetValue("widths", out var widths) ? Widths(widths, search) : [],
             Palettes = members.TryGetValue("palettes", out var palettes) ? Palettes(palettes, members.ContainsKey("widths")) : [],
+            Steps = members.TryGetValue("steps", out var steps) ? [.. Array(steps, "steps").Select(Step)] : [],
             Rules = members.TryGetValue("rules", out var rules) ? [.. Array(rules, "rules").Select(r => Rule(r, search))] : [],
             Calibration = members.TryGetValue("calibration", out var calibration) ? Calibration(calibration) : new RecipeCalibration(),
             ErrorFeedback = !members.TryGetValue("errorFeedback", out var feedback) || Boolean(feedback, "errorFeedback"),
@@ -66,6 +69,12 @@ internal static class RecipeReader
             if (!valid.Contains(bits))
                 throw given.Error($"'bits' is {given.Text}. Valid values are {string.Join(", ", valid)}{(chosen is WeightForm.Weights or WeightForm.Palette ? "" : " (fewer for the form 'weights')")}.");
         }
+        var (operators, pattern) = Match(members);
+        return new RecipeRule(operators, pattern, chosen, bits);
+    }
+
+    private static (string[] Operators, string? Pattern) Match(Dictionary<string, PositionedJson> members)
+    {
         string[] operators = [];
         string? pattern = null;
         if (members.TryGetValue("match", out var match))
@@ -79,7 +88,24 @@ internal static class RecipeReader
             }
             if (parts.TryGetValue("name", out var name)) pattern = Pattern(name);
         }
-        return new RecipeRule(operators, pattern, chosen, bits);
+        return (operators, pattern);
+    }
+
+    private static RecipeStep Step(PositionedJson json)
+    {
+        var members = Members(json, "a step", "step", "match", "amount", "by");
+        if (!members.TryGetValue("step", out var step))
+            throw json.Error(Codes.RecipeMissingKey, $"'step' is missing. Valid values are {string.Join(", ", StepWords)}.");
+        var kind = Enum.GetValues<StepKind>()[Choice(step, "step", StepWords)];
+        double? amount = null;
+        if (members.TryGetValue("amount", out var given))
+        {
+            amount = given.Number ?? throw WrongType(given, "amount", "a number");
+            if (amount is not (> 0 and < 1)) throw given.Error($"'amount' is {given.Text}. Valid values are above 0 and below 1; without it, as much is taken as the accuracy limit allows.");
+        }
+        var by = members.TryGetValue("by", out var criterion) && Choice(criterion, "by", Criteria) == 1 ? StepCriterion.Magnitude : StepCriterion.Calibration;
+        var (operators, pattern) = Match(members);
+        return new RecipeStep(kind, amount, operators, pattern, by);
     }
 
     private static TimeSpan TimeBudget(PositionedJson json, bool search)

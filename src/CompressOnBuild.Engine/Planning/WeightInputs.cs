@@ -11,9 +11,11 @@ internal static class WeightInputs
     private const int WidestRow = 2048;
 
     /// <summary>One request for each weight of the main graph that one Conv (1-D, 2-D), Gemm or MatMul reads as its right-hand side.</summary>
-    public static IReadOnlyList<GramRequest> Of(IEnumerable<Site> sites) => [.. sites.Select(Of).OfType<GramRequest>()];
+    /// <param name="sites">The weights.</param>
+    /// <param name="withOne">As <see cref="GramRequest.WithOne"/>.</param>
+    public static IReadOnlyList<GramRequest> Of(IEnumerable<Site> sites, bool withOne = false) => [.. sites.Select(s => Of(s, withOne)).OfType<GramRequest>()];
 
-    private static GramRequest? Of(Site site)
+    private static GramRequest? Of(Site site, bool withOne)
     {
         if (!site.IsObservable || site.SingleNode is not { } node || node.Input(0) is not { } input || site.Operator is not { WeightInput: 1 } kind) return null;
         var shape = site.Tensor.Shape;
@@ -36,6 +38,6 @@ internal static class WeightInputs
         }
         else return null;
         // All groups together, so that a depthwise convolution of many channels counts with all its small matrices.
-        return width > WidestRow || width * width * (patches?.Groups ?? 1) > (long)WidestRow * WidestRow ? null : new GramRequest(site.Name, input.Name, (int)width, patches);
+        return width > WidestRow || width * width * (patches?.Groups ?? 1) > (long)WidestRow * WidestRow ? null : new GramRequest(site.Name, input.Name, (int)width + (withOne ? 1 : 0), patches, withOne);
     }
 }

@@ -15,7 +15,7 @@ public sealed class RecipeTests
     [TestMethod]
     public void EveryPresetLoads()
     {
-        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "none", "palette", "smallest" }, Recipe.Presets.ToArray());
+        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "low-rank", "none", "palette", "smallest" }, Recipe.Presets.ToArray());
         foreach (var name in Recipe.Presets)
         {
             var recipe = Recipe.Load(name);
@@ -64,6 +64,9 @@ public sealed class RecipeTests
     [DataRow("{\n  \"version\": 1,\n  \"calibraton\": {}\n}", "COB2002", 3, 3, "Did you mean 'calibration'?")]
     [DataRow("{\n \"grüße\": 1 }", "COB2002", 2, 2, "'grüße' is not a key")]
     [DataRow("{ \"description\": \"ü😀\", \"search\": \"yes\", \"version\": 1 }", "COB2004", 1, 35, "'search' is text. Valid is true or false.")]
+    [DataRow("""{ "version": 1, "steps": [ { "step": "low-rank", "amount": 1 } ] }""", "COB2003", 1, 60, "above 0 and below 1")]
+    [DataRow("""{ "version": 1, "steps": [ { "amount": 0.5 } ] }""", "COB2008", 1, 28, "'step' is missing")]
+    [DataRow("""{ "version": 1, "steps": [ { "step": "low-rang" } ] }""", "COB2003", 1, 38, "Did you mean 'low-rank'?")]
     [DataRow("""{ "version": 1, "rules": [ { "form": "statik" } ] }""", "COB2003", 1, 38, "Did you mean 'static'?")]
     [DataRow("""{ "version": 1, "rules": [ { "form": "auto" } ] }""", "COB2003", 1, 38, "'search' is false")]
     [DataRow("""{ "version": 1, "rules": [ { "bits": 8 } ] }""", "COB2008", 1, 28, "'form' is missing")]
@@ -120,7 +123,7 @@ public sealed class RecipeTests
     {
         var error = Assert.ThrowsExactly<CompressionException>(() => Recipe.Load("int9")).Diagnostic;
         Assert.AreEqual(Codes.RecipeNotFound, error.Code);
-        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, none, palette, smallest");
+        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, low-rank, none, palette, smallest");
     }
 
     [TestMethod]
@@ -146,9 +149,13 @@ public sealed class RecipeTests
         CollectionAssert.AreEqual(Recipe.Operators.ToArray(), Words(schema.RootElement.GetProperty("$defs").GetProperty("operator")));
         StringAssert.Contains(Refused("""{ "version": 1, "rules": [ { "form": "?" } ] }""").Message, $"are {string.Join(", ", Words(rule.GetProperty("form")))}.");
         StringAssert.Contains(Refused("""{ "version": 1, "calibration": { "method": "?" } }""").Message, $"are {string.Join(", ", Words(calibration.GetProperty("method")))}.");
+        var step = root.GetProperty("steps").GetProperty("items").GetProperty("properties");
+        StringAssert.Contains(Refused("""{ "version": 1, "steps": [ { "step": "?" } ] }""").Message, $"are {string.Join(", ", Words(step.GetProperty("step")))}.");
+        StringAssert.Contains(Refused("""{ "version": 1, "steps": [ { "step": "low-rank", "by": "?" } ] }""").Message, $"are {string.Join(", ", Words(step.GetProperty("by")))}.");
+        StringAssert.Contains(Refused("""{ "version": 1, "steps": [ { "?": 1 } ] }""").Message, $"keys are {string.Join(", ", Keys(step).Split(", "))}.");
         StringAssert.Contains(Refused("""{ "?": 1 }""").Message, $"keys are {Keys(root)}.");
         StringAssert.Contains(Refused("""{ "version": 1, "rules": [ { "?": 1 } ] }""").Message, $"keys are {Keys(rule)}.");
-        StringAssert.Contains(Refused("""{ "version": 1, "rules": [ { "match": { "?": 1 }, "form": "none" } ] }""").Message, $"keys are {Keys(rule.GetProperty("match").GetProperty("properties"))}.");
+        StringAssert.Contains(Refused("""{ "version": 1, "rules": [ { "match": { "?": 1 }, "form": "none" } ] }""").Message, $"keys are {Keys(schema.RootElement.GetProperty("$defs").GetProperty("match").GetProperty("properties"))}.");
         StringAssert.Contains(Refused("""{ "version": 1, "calibration": { "?": 1 } }""").Message, $"keys are {Keys(calibration)}.");
 
         static string[] Words(JsonElement e) => [.. e.GetProperty("enum").EnumerateArray().Select(x => x.GetString()!)];

@@ -1,0 +1,158 @@
+using System.Globalization;
+using CompressOnBuild.Calibration;
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Evaluation;
+using CompressOnBuild.Numerics;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Planning;
+using CompressOnBuild.Restructuring;
+using CompressOnBuild.Runtime;
+
+namespace CompressOnBuild;
+
+/// <summary>What the steps of a recipe left.</summary>
+/// <param name="Model">A float model, smaller than the one it came from.</param>
+/// <param name="Rounds">What was done, in order.</param>
+/// <param name="Ranks">Ranks of the weights that were added, by name.</param>
+/// <param name="Tried">What was measured.</param>
+/// <param name="MultiplyAddsBefore">Multiply-accumulates of one run before the first step.</param>
+/// <param name="MultiplyAdds">The same after the last.</param>
+internal sealed record Restructured(Model Model, IReadOnlyList<StructureRound> Rounds, IReadOnlyDictionary<string, int> Ranks, IReadOnlyList<CandidateResult> Tried, long MultiplyAddsBefore, long MultiplyAdds);
+
+/// <summary>
+/// The steps that change the graph, between preparing and calibrating for quantization. A step with an amount is one round. Without one it goes in rounds, each of which
+/// takes more than the last: restructure, repair, measure on the selection split, until a round does not keep the limit; the last good one stays.
+/// </summary>
+internal sealed class Restructurer(CompressionRequest request, Recipe recipe, PairedRun run, EvaluationData data, Evaluator evaluator, double limit, ICompressionLog log, CancellationToken cancel)
+{
+    private const int MostRounds = 18;
+    // The gate looks at other samples, and quantization follows: as a search over forms counts.
+    private const double ShareOfLimit = 0.5;
+
+    private readonly List<CandidateResult> tried = [];
+    private readonly ParallelOptions parallel = new() { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel };
+    private Evaluator.Reference? reference;
+
+    /// <summary>Runs the steps, or the rounds that a lock file says.</summary>
+    public Restructured Run(Model prepared, IReadOnlyList<StructureRound>? locked)
+    {
+        var rounds = new List<StructureRound>();
+        var ranks = new Dictionary<string, int>(StringComparer.Ordinal);
+        var before = MultiplyAdds(prepared);
+        var (model, now, next) = (prepared, before, 0);
+        for (var index = 1; index <= recipe.Steps.Count; index++)
+        {
+            var step = recipe.Steps[index - 1];
+            log.Stage(step.Kind == StepKind.LowRank ? "factoring" : "pruning");
+            var technique = GraphTechniques.Find(step.Kind);
+            var first = Begin(technique, model, step);
+            if (locked is not null)
+            {
+                for (var current = first; next < locked.Count && locked[next].Step == index; current = null)
+                {
+                    current ??= Begin(technique, model, step);
+                    var round = locked[next++];
+                    if (current.Misfit(round) is { } misfit) throw Misfit(misfit);
+                    Take(step, round, current.Apply(round));
+                }
+            }
+            else if (step.Amount is { } amount)
+            {
+                if (first.Choose(amount) is { IsEmpty: false } round) Take(step, round with { Step = index }, first.Apply(round));
+            }
+            else Search(technique, step, index, first);
+            foreach (var group in first.LeftAlone.GroupBy(l => l.Because, StringComparer.Ordinal))
+                run.Steps.Add($"{RecipeStep.Word(step.Kind)} left alone {Names([.. group.Select(g => g.Name)])}: {group.Key}");
+        }
+        if (locked is not null && next < locked.Count) throw Misfit($"round {next + 1} of 'structure' is of a step that the recipe does not have there");
+        return new Restructured(model, rounds, ranks, tried, before, now);
+
+        void Take(RecipeStep step, StructureRound round, (Model Model, IReadOnlyDictionary<string, int> Ranks) made)
+        {
+            rounds.Add(round);
+            model = made.Model;
+            foreach (var (name, rank) in made.Ranks) ranks[name] = rank;
+            var after = MultiplyAdds(model);
+            run.Steps.Add(Sentence(step, round, now, after, before));
+            now = after;
+        }
+
+        void Search(IGraphTechnique technique, RecipeStep step, int index, IRestructuring started)
+        {
+            reference ??= evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
+            (StructureRound Round, (Model, IReadOnlyDictionary<string, int>) Made)? best = null;
+            var kept = -1;
+            for (var i = 1; i <= MostRounds && technique.RoundAmount * i < 1; i++)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var round = started.Choose(technique.Accumulates ? technique.RoundAmount : technique.RoundAmount * i);
+                if (round.IsEmpty || (best is { } last && Same(last.Round, round))) break;
+                round = round with { Step = index };
+                var made = started.Apply(round);
+                log.Stage($"measuring round {i} of {RecipeStep.Word(step.Kind)}");
+                var (good, result) = Measure(made.Model, $"{RecipeStep.Word(step.Kind)}, round {i}: ");
+                tried.Add(result);
+                if (!good) break;
+                kept = tried.Count - 1;
+                if (technique.Accumulates)
+                {
+                    Take(step, round, made);
+                    started = Begin(technique, model, step);
+                }
+                else best = (round, made);
+            }
+            if (best is { } chosen) Take(step, chosen.Round, chosen.Made);
+            if (kept >= 0) tried[kept] = tried[kept] with { Chosen = true };
+            else run.Steps.Add($"{RecipeStep.Word(step.Kind)} took nothing away: the first round was not within the limit on the selection split, or there was nothing to take");
+        }
+
+        CompressionException Misfit(string what) =>
+            new(Codes.LockDoesNotFit, $"the lock file does not fit the model although the model did not change: {what}. Take the file back from version control, or write it anew: {LockFileReader.ForceEvaluate}.", request.LockPath);
+    }
+
+    private IRestructuring Begin(IGraphTechnique technique, Model model, RecipeStep step)
+    {
+        var needs = technique.Needs(model);
+        return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), step, parallel);
+    }
+
+    private long MultiplyAdds(Model model) => CompressOnBuild.MultiplyAdds.Count(model, Observe(model, 1, CompressOnBuild.MultiplyAdds.ValuesToObserve(model), []));
+
+    private Statistics Observe(Model model, int samples, IReadOnlyCollection<string> values, IReadOnlyList<GramRequest> grams)
+    {
+        var runs = data.CalibrationRuns(samples);
+        return Calibrator.Run(model, runs.Read(cancel), new CalibrationRequest { SampleCount = runs.Count, Values = values, Grams = grams, Threads = run.Threads, Watchdog = run.Watchdog }, cancel);
+    }
+
+    private (bool Good, CandidateResult Result) Measure(Model model, string name)
+    {
+        var bytes = OnnxWriter.ToBytes(model);
+        using var candidate = new Session(bytes, run.Settings("compressed"));
+        var compared = evaluator.Compare(candidate, reference!, f => log.Progress(f, $"{reference!.Count} samples"), cancel);
+        var primary = compared.Metrics[0];
+        var shown = primary.Confidence is not { Low: <= 0 };
+        var trial = new Trial(bytes.Length, primary.Compressed, primary.Drop, shown, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count));
+        // Where the gate could not even show that nothing changed, its interval cannot decide.
+        var canShow = primary.Worse is null || MatchedShares.Difference(0, 0, data.Splits.Gate.Count).High <= limit;
+        var good = canShow ? trial.Passes(limit) : trial.OthersGood && trial.Drop <= ShareOfLimit * limit;
+        return (good, new CandidateResult(string.Create(CultureInfo.InvariantCulture, $"{name}{(double)bytes.Length / OnnxWriter.ToBytes(run.Original).Length:0.0 %} of the bytes"), bytes.Length, primary.Compressed, primary.Drop, null, false));
+    }
+
+    private static bool Same(StructureRound a, StructureRound b) => a.Ranks.SequenceEqual(b.Ranks)
+        && a.Channels.Count == b.Channels.Count && a.Channels.Zip(b.Channels).All(p => p.First.Group == p.Second.Group && p.First.Kept.SequenceEqual(p.Second.Kept));
+
+    private static string Sentence(RecipeStep step, StructureRound round, long before, long after, long first)
+    {
+        var what = step.Kind == StepKind.LowRank
+            ? $"factored {round.Ranks.Count} weights: {string.Join("; ", round.Ranks.Select(r => $"'{r.Weight}' {r.Because}"))}"
+            : $"took {round.Channels.Sum(c => c.Of - c.Kept.Count)} channels out of {round.Channels.Count} groups: {string.Join("; ", round.Channels.Select(c => $"'{c.Group}' {c.Because}"))}";
+        return string.Create(CultureInfo.InvariantCulture, $"{RecipeStep.Word(step.Kind)} {what}. Multiply-accumulates {before} -> {after} ({(first > 0 ? (double)after / first : 1):0.0 %} of those before the first step)");
+    }
+
+    private static string Names(IReadOnlyList<string> names)
+    {
+        const int Shown = 5;
+        var some = string.Join(", ", names.Take(Shown).Select(n => $"'{n}'"));
+        return names.Count > Shown ? $"{some} and {names.Count - Shown} more" : some;
+    }
+}

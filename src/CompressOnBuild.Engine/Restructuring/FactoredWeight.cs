@@ -1,0 +1,230 @@
+using CompressOnBuild.Calibration;
+using CompressOnBuild.Numerics;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Operators;
+using CompressOnBuild.Planning;
+using CompressOnBuild.Techniques.LowRank;
+
+namespace CompressOnBuild.Restructuring;
+
+/// <summary>One way to factor a weight.</summary>
+/// <param name="Form">How.</param>
+/// <param name="Rank">As <see cref="RankDecision.Rank"/>.</param>
+/// <param name="InputRank">As <see cref="RankDecision.InputRank"/>.</param>
+/// <param name="Elements">Of all factors.</param>
+/// <param name="Error">Share of the output's power that is lost on calibration data.</param>
+internal sealed record FactorOption(FactorForm Form, int Rank, int InputRank, long Elements, double Error);
+
+/// <summary>The factors in the order in which they run, each [outputs, inputs] row-major, and what the bias gets.</summary>
+internal sealed record Factors(IReadOnlyList<double[]> Matrices, double[]? BiasChange);
+
+/// <summary>
+/// A weight of a Conv (one group), Gemm or MatMul as a matrix [N, K] with the Gram matrix of its inputs, and all ways to factor it. Where the output has a bias that
+/// can be changed, only what varies must be kept: the Gram matrix is that of the inputs less their mean, and the bias makes up for the rest.
+/// </summary>
+internal sealed class FactoredWeight
+{
+    // Of the Gram matrix's mean diagonal, as in error feedback; and for the second solution of a projection, whose inputs calibration saw.
+    private const double Damp = 0.01, SolveDamp = 1e-4;
+    /// <summary>Ranks are multiples of this: vectors of the processor are full.</summary>
+    private const int Step = 8;
+    private static readonly double[] s_shares = [0.125, 0.25, 0.375, 0.5, 0.75];
+
+    private readonly double[] w;
+    private readonly double[]? gram, mean;
+    private readonly long inPositions, outPositions;
+    private readonly ParallelOptions parallel;
+    private readonly Lazy<WhitenedSvd?> svd;
+    private readonly Lazy<IReadOnlyList<FactorOption>> options;
+    private readonly double energy;
+
+    private FactoredWeight(Site site, double[] w, int n, double[]? gram, double[]? mean, long inPositions, long outPositions, ParallelOptions parallel)
+    {
+        (Site, this.w, N, this.gram, this.mean, this.inPositions, this.outPositions, this.parallel) = (site, w, n, gram, mean, inPositions, outPositions, parallel);
+        K = w.Length / n;
+        svd = new(() => WhitenedSvd.Decompose(w, N, K, gram, Damp, parallel));
+        energy = Energy();
+        options = new(() => [.. Frontier()]);
+    }
+
+    public Site Site { get; }
+    public Node Node => Site.SingleNode!;
+    public int N { get; }
+    public int K { get; }
+
+    /// <summary>The ways that save elements and multiply-accumulates, from the most elements, each with fewer elements and a larger error than the one before.</summary>
+    public IReadOnlyList<FactorOption> Options => options.Value;
+
+    /// <summary>The weight, or why it cannot be factored.</summary>
+    /// <param name="site">The weight.</param>
+    /// <param name="statistics">With the Gram matrix of its inputs (<see cref="GramRequest.WithOne"/>).</param>
+    /// <param name="by">Whether that counts.</param>
+    /// <param name="parallel">Threads to use.</param>
+    public static (FactoredWeight? Weight, string? Refusal) Create(Site site, Statistics statistics, StepCriterion by, ParallelOptions parallel)
+    {
+        if (!site.IsObservable) return (null, "its inputs are inside a body and cannot be observed");
+        if (site.SingleNode is not { } node) return (null, "several nodes read it");
+        if (site.Tensor.ElementType != ElementType.Float) return (null, "it is not stored as 32-bit floats");
+        if (!float.IsFinite(site.LargestMagnitude)) return (null, "it holds NaN or infinity");
+        if (site.Operator is not { WeightInput: 1, Role: WeightRole.Convolution or WeightRole.MatrixProduct }) return (null, $"{site.OperatorName} is not factored");
+        if (node.Is("Conv") && node.Int("group", 1) != 1) return (null, "the groups of its convolution are thin already");
+        if (!node.Is("Conv") && site.Tensor.Rank != 2) return (null, "it is a stack of matrices");
+        if (!statistics.Grams.TryGetValue(site.Name, out var seen)) return (null, "it meets more inputs than calibration gathers, or none that are numbers");
+        if (!statistics.TryGet(node.Input(0)!.Name, out var input) || !statistics.TryGet(node.Output(0)!.Name, out var output)) return (null, "calibration did not see its output");
+        var (w, n) = Matrix(site);
+        var k = w.Length / n;
+        var (gram, mean) = by == StepCriterion.Magnitude ? (null, null) : Centred(seen[0], k, BiasOf(site) is not null);
+        return (new FactoredWeight(site, w, n, gram, mean, Product(input.Shape) / (node.Is("Conv") ? site.Tensor.Shape[1] : k), Product(output.Shape) / n, parallel), null);
+    }
+
+    /// <summary>Where a change of the output's mean can go: the input of a node that holds the bias; null where there is none.</summary>
+    public static Use? BiasOf(Site site)
+    {
+        var node = site.SingleNode!;
+        if (node.Is("Conv")) return node.Input(2) is null or { Constant.ElementType: ElementType.Float } ? new Use(node, 2) : null;
+        if (node.Is("Gemm")) return node.Float("alpha", 1) == 1 && node.Float("beta", 1) == 1 && (node.Input(2) is null || IsRow(node.Input(2))) ? new Use(node, 2) : null;
+        if (node.Output(0) is not { Uses: [var only], IsGraphOutput: false } || !only.Node.Is("Add")) return null;
+        return IsRow(only.Node.Input(1 - only.Index)) ? new Use(only.Node, 1 - only.Index) : null;
+
+        bool IsRow(Value? value) => value?.Constant is { ElementType: ElementType.Float, Rank: 1 } bias && bias.Count == Columns(site);
+    }
+
+    /// <summary>The factors; null where its ranks do not fit or it cannot be solved.</summary>
+    public Factors? Factor(FactorForm form, int rank, int inputRank)
+    {
+        List<double[]>? matrices = null;
+        if (form == FactorForm.Svd)
+        {
+            if (svd.Value is { } all && rank <= all.Energies.Count)
+            {
+                var (a, b) = all.Factors(rank);
+                matrices = [b, a];
+            }
+        }
+        else if (Projection(form) is { } projection && projection.Project(form == FactorForm.Tucker ? inputRank : rank, SolveDamp) is { } projected)
+        {
+            if (form != FactorForm.Tucker) matrices = [projected.First, projected.Second];
+            else if (projection.FactorOutputs(projected) is { } outputs && rank <= outputs.Energies.Count)
+            {
+                var (a, b) = outputs.Factors(rank);
+                matrices = [projected.First, b, a];
+            }
+        }
+        return matrices is null ? null : new Factors(matrices, mean is null ? null : BiasChange(form, matrices));
+    }
+
+    /// <summary>Whether <see cref="Factor"/> knows such factors.</summary>
+    public bool Has(FactorForm form, int rank, int inputRank) => rank > 0 && form switch
+    {
+        FactorForm.Svd => inputRank == 0 && rank <= Math.Min(N, K),
+        FactorForm.Tucker => Taps > 1 && inputRank > 0 && inputRank <= Channels && rank <= Math.Min(N, inputRank * Taps),
+        FactorForm.Input => Taps > 1 && inputRank == 0 && rank <= Channels,
+        _ => IsSquare && inputRank == 0 && rank <= Channels * Site.Tensor.Shape[2],
+    };
+
+    /// <summary>Input channels of a convolution, and elements of its kernel.</summary>
+    public int Channels => Node.Is("Conv") ? (int)Site.Tensor.Shape[1] : K;
+    public int Taps => K / Channels;
+    private bool IsSquare => Node.Is("Conv") && Site.Tensor.Rank == 4 && Site.Tensor.Shape[2] > 1 && Site.Tensor.Shape[3] > 1;
+
+    private InputProjection? Projection(FactorForm form)
+    {
+        if (form != FactorForm.Spatial) return InputProjection.Create(w, N, K, Channels, k => (k / Taps, k % Taps), gram, Damp, parallel);
+        var (rows, columns) = ((int)Site.Tensor.Shape[2], (int)Site.Tensor.Shape[3]);
+        return InputProjection.Create(w, N, K, Channels * rows, k => (k / Taps * rows + k % Taps / columns, k % columns), gram, Damp, parallel);
+    }
+
+    private IEnumerable<FactorOption> Frontier()
+    {
+        var all = new List<FactorOption>();
+        long own = w.Length;
+        var ownProducts = own * outPositions;
+        void Add(FactorForm form, int rank, int inputRank, long elements, long products, double loss)
+        {
+            if (elements < own && products <= ownProducts) all.Add(new FactorOption(form, rank, inputRank, elements, Math.Max(0, loss) / energy));
+        }
+        if (!(energy > 0)) yield break;
+        if (svd.Value is { } plain)
+            for (var r = Step; r < plain.Energies.Count; r += Step) Add(FactorForm.Svd, r, 0, (long)r * (N + K), (long)r * (N + K) * outPositions, plain.Loss(r));
+        if (Taps > 1 && Projection(FactorForm.Tucker) is { } channels)
+        {
+            foreach (var first in Ranks(Channels))
+            {
+                if (channels.Project(first, SolveDamp) is not { } projected) continue;
+                long mixing = (long)first * Channels, kernel = (long)first * Taps;
+                Add(FactorForm.Input, first, 0, mixing + kernel * N, mixing * inPositions + kernel * N * outPositions, projected.Loss);
+                if (channels.FactorOutputs(projected) is not { } outputs) continue;
+                for (var r = Step; r < outputs.Energies.Count; r += Step)
+                    Add(FactorForm.Tucker, r, first, mixing + r * (kernel + N), mixing * inPositions + r * (kernel + N) * outPositions, projected.Loss + outputs.Loss(r));
+            }
+        }
+        if (IsSquare && Projection(FactorForm.Spatial) is { } separable)
+        {
+            var (rows, columns) = (Site.Tensor.Shape[2], Site.Tensor.Shape[3]);
+            // The first runs at every column of the input: counted as if strides were 1, which is never too few.
+            foreach (var r in Ranks((int)Math.Min(Channels * rows, N * columns)))
+                if (separable.Project(r, SolveDamp) is { } projected)
+                    Add(FactorForm.Spatial, r, 0, r * (Channels * rows + N * columns), r * (Channels * rows * inPositions + N * columns * outPositions), projected.Loss);
+        }
+        var best = double.PositiveInfinity;
+        var frontier = new List<FactorOption>();
+        foreach (var option in all.OrderBy(o => o.Error).ThenBy(o => o.Elements))
+        {
+            if (option.Elements >= best) continue;
+            best = option.Elements;
+            frontier.Add(option);
+        }
+        foreach (var option in frontier) yield return option;
+    }
+
+    private static IEnumerable<int> Ranks(int most) => s_shares.Select(s => (int)(most * s) / Step * Step).Where(r => r > 0).Distinct();
+
+    // (W - W') mean, W' the factors multiplied out.
+    private double[] BiasChange(FactorForm form, List<double[]> matrices)
+    {
+        var x = mean!;
+        if (form == FactorForm.Svd)
+        {
+            foreach (var matrix in matrices) x = Dense.Multiply(matrix, x, matrix.Length / x.Length, x.Length, 1);
+        }
+        else
+        {
+            var first = matrices[0];
+            var (outer, inner) = form == FactorForm.Spatial ? (Channels * (int)Site.Tensor.Shape[2], (int)Site.Tensor.Shape[3]) : (Channels, Taps);
+            // Inputs are ordered (p, q) in both forms.
+            x = Dense.Multiply(first, x, first.Length / outer, outer, inner);
+            foreach (var matrix in matrices.Skip(1)) x = Dense.Multiply(matrix, x, matrix.Length / x.Length, x.Length, 1);
+        }
+        var before = Dense.Multiply(w, mean!, N, K, 1);
+        for (var i = 0; i < N; i++) before[i] -= x[i];
+        return before;
+    }
+
+    private double Energy()
+    {
+        if (gram is null) return Dense.Inner(w, w);
+        return Ridge.Damped(gram, K, Damp) is { } damped ? Dense.Inner(Dense.Multiply(w, damped, N, K, K, parallel), w) : 0;
+    }
+
+    // The last row of the matrix holds the sums of the inputs and, at its end, how many rows there were.
+    private static (double[] Gram, double[]? Mean) Centred(double[] withOne, int k, bool hasBias)
+    {
+        var gram = new double[k * k];
+        var count = withOne[^1];
+        var sums = withOne.AsSpan(k * (k + 1), k);
+        for (var i = 0; i < k; i++)
+            for (var j = 0; j < k; j++) gram[i * k + j] = withOne[i * (k + 1) + j] - (hasBias ? sums[i] * sums[j] / count : 0);
+        return (gram, hasBias && count > 0 ? [.. sums.ToArray().Select(s => s / count)] : null);
+    }
+
+    private static int Columns(Site site) => (int)(site.SingleNode!.Is("Gemm") && site.SingleNode.Int("transB", 0) != 0 || site.SingleNode.Is("Conv") ? site.Tensor.Shape[0] : site.Tensor.Shape[1]);
+
+    private static (double[] W, int N) Matrix(Site site)
+    {
+        var values = Array.ConvertAll(site.Tensor.ToFloats(), v => (double)v);
+        var n = Columns(site);
+        return site.SingleNode!.Is("Conv") || site.SingleNode.Int("transB", 0) != 0 ? (values, n) : (Dense.Transpose(values, values.Length / n, n), n);
+    }
+
+    private static long Product(IReadOnlyList<long> shape) => shape.Aggregate(1L, (product, d) => product * d);
+}

@@ -1,0 +1,56 @@
+using CompressOnBuild.Calibration;
+using CompressOnBuild.Onnx;
+using CompressOnBuild.Planning;
+
+namespace CompressOnBuild.Restructuring;
+
+/// <summary>What calibration must show of a model before it can be changed.</summary>
+internal sealed record StructureNeeds(IReadOnlyCollection<string> Values, IReadOnlyList<GramRequest> Grams);
+
+/// <summary>
+/// A technique that changes the graph itself: a float model in, a smaller float model out, on which everything that follows works as on any model. A new one is one
+/// file and one line in <see cref="GraphTechniques"/>.
+/// </summary>
+internal interface IGraphTechnique
+{
+    StepKind Step { get; }
+
+    /// <summary>Whether a round of a search starts from the model that the round before it left; else every round starts from the first.</summary>
+    bool Accumulates { get; }
+
+    /// <summary>How much the first round of a search takes, and how much more each further one.</summary>
+    double RoundAmount { get; }
+
+    StructureNeeds Needs(Model model);
+
+    /// <summary>Looks at a model, which is not changed.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="statistics">What <see cref="Needs"/> asked for.</param>
+    /// <param name="step">What is asked.</param>
+    /// <param name="parallel">Threads to use, and what stops them.</param>
+    IRestructuring Begin(Model model, Statistics statistics, RecipeStep step, ParallelOptions parallel);
+}
+
+/// <summary>A model before a round.</summary>
+internal interface IRestructuring
+{
+    /// <summary>The best round that takes away <paramref name="amount"/> (as <see cref="RecipeStep.Amount"/>), or as much of it as can be taken; without decisions where nothing can.</summary>
+    StructureRound Choose(double amount);
+
+    /// <summary>What does not fit the model in a round that somebody else chose; null when it fits.</summary>
+    string? Misfit(StructureRound round);
+
+    /// <summary>A copy of the model after <paramref name="round"/>, and the ranks of the weights that it added by name.</summary>
+    (Model Model, IReadOnlyDictionary<string, int> Ranks) Apply(StructureRound round);
+
+    /// <summary>What cannot be changed, and why.</summary>
+    IReadOnlyList<(string Name, string Because)> LeftAlone { get; }
+}
+
+/// <summary>The techniques that change the graph.</summary>
+internal static class GraphTechniques
+{
+    public static IReadOnlyList<IGraphTechnique> All { get; } = [new Factoring()];
+
+    public static IGraphTechnique Find(StepKind step) => All.First(t => t.Step == step);
+}

@@ -1,0 +1,77 @@
+using System.Text.Json;
+using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Engine.Tests.Planning;
+using CompressOnBuild.Testing;
+
+namespace CompressOnBuild.Engine.Tests.Restructuring;
+
+/// <summary>Steps of a recipe on the whole way: what they leave, what the reports and the lock say of them, and what a rebuild makes of that.</summary>
+[TestClass]
+public class StepsTests
+{
+    [TestMethod]
+    public void AStepMakesTheModelSmallerAndTheLockGivesTheSameBytesAgain()
+    {
+        using var model = Case("""{ "version": 1, "steps": [ { "step": "low-rank", "amount": 0.5, "match": { "operator": "Conv" } } ], "rules": [ { "form": "weights" } ] }""");
+        var plain = model.RunWhateverTheVerdict(r => r with { Recipe = "int8-weights", Lock = false });
+        var made = Run(model, r => r with { Lock = true });
+        Assert.IsLessThan(0.75 * plain.Compressed.Bytes, made.Compressed.Bytes);
+        Assert.IsLessThan(0.6 * made.Original.MultiplyAdds, made.Compressed.MultiplyAdds);
+        Assert.AreEqual(plain.Original.MultiplyAdds, made.Original.MultiplyAdds);
+        Assert.AreEqual(plain.Original.MultiplyAdds, plain.Compressed.MultiplyAdds);
+        Assert.IsTrue(made.Weights.Count(w => w.Rank >= 8) >= 4, string.Join(", ", made.Weights.Select(w => $"{w.Name} {w.Rank}")));
+        Assert.IsTrue(made.Weights.Any(w => w.Name == "w4" && w.Rank is null), "what does not match is as always");
+        StringAssert.Contains(string.Join("\n", made.Steps), $"Multiply-accumulates {made.Original.MultiplyAdds} -> {made.Compressed.MultiplyAdds}");
+        using (var report = JsonDocument.Parse(File.ReadAllBytes(model[Path.Combine("out", "report.json")])))
+            Assert.AreEqual(made.Compressed.MultiplyAdds, report.RootElement.GetProperty("compressed").GetProperty("multiplyAdds").GetInt64());
+
+        var outputs = Deterministic(model);
+        var lockText = File.ReadAllText(model.Request.LockPath);
+        StringAssert.Contains(lockText, "{ \"round\": 1, \"step\": 1, \"weight\": \"w1\"");
+        Run(model, r => r with { LockedMode = true, Threads = 1 });
+        CollectionAssert.AreEqual(outputs, Deterministic(model));
+
+        File.WriteAllText(model.Request.LockPath, lockText.Replace("\"step\": 1, \"weight\": \"w1\"", "\"step\": 1, \"weight\": \"none\"", StringComparison.Ordinal));
+        Assert.AreEqual(Codes.LockDoesNotFit, Assert.ThrowsExactly<CompressionException>(() => Run(model)).Diagnostic.Code);
+        File.WriteAllText(model.Request.LockPath, lockText.Replace("\"step\": 1, \"weight\": \"w1\"", "\"step\": 7, \"weight\": \"w1\"", StringComparison.Ordinal));
+        Assert.AreEqual(Codes.LockInvalid, Assert.ThrowsExactly<CompressionException>(() => Run(model)).Diagnostic.Code);
+        File.WriteAllText(model.Request.LockPath, lockText.Replace("\"step\": 1, ", "\"step\": 2, ", StringComparison.Ordinal));
+        Assert.AreEqual(Codes.LockDoesNotFit, Assert.ThrowsExactly<CompressionException>(() => Run(model)).Diagnostic.Code);
+    }
+
+    [TestMethod]
+    public void WithoutAnAmountRoundsGoUpToTheLimitAndTheLastGoodOneStays()
+    {
+        using var model = Case("""{ "version": 1, "steps": [ { "step": "low-rank" } ], "rules": [ { "form": "weights" } ] }""");
+        var made = Run(model);
+        var rounds = made.Measurements.Candidates.Where(c => c.Name.StartsWith("low-rank, round ", StringComparison.Ordinal)).ToArray();
+        Assert.IsGreaterThan(1, rounds.Length);
+        for (var i = 1; i < rounds.Length; i++) Assert.IsLessThan(rounds[i - 1].Bytes, rounds[i].Bytes, "each round takes more");
+        var kept = Array.FindIndex(rounds, r => r.Chosen);
+        Assert.IsGreaterThanOrEqualTo(rounds.Length - 2, kept, "what follows the last good round is at most the one that failed");
+        Assert.IsLessThanOrEqualTo(0.05, rounds[kept].Drop!.Value);
+    }
+
+    [TestMethod]
+    public void WithoutDataStepsAreLeftOutWithAWarning()
+    {
+        using var model = new ModelCase(Network.Build());
+        var result = model.Run(r => r with { Recipe = "low-rank" });
+        Assert.AreEqual(Verdict.Unmeasured, result.Verdict);
+        Assert.HasCount(1, result.Warnings.Where(w => w.Code == Codes.StepsNeedData).ToArray());
+        Assert.IsTrue(result.Weights.All(w => w.Rank is null && w.Bits == 8));
+    }
+
+    private static ModelCase Case(string recipe)
+    {
+        var network = Network.Build();
+        var model = new ModelCase(network).With(Network.Labelled(network, Network.Pictures(80)));
+        File.WriteAllText(model["own.json"], recipe);
+        return model;
+    }
+
+    private static CompressionResult Run(ModelCase model, Func<CompressionRequest, CompressionRequest>? change = null) =>
+        model.RunWhateverTheVerdict(r => (change ?? (c => c))(r with { Recipe = model["own.json"], MaxAccuracyDrop = 0.1 }));
+
+    private static string[] Deterministic(ModelCase model) => [.. model.Outputs().Where(f => !f.StartsWith("measurements", StringComparison.Ordinal) && !f.StartsWith("report.html", StringComparison.Ordinal) && !f.StartsWith("report.md", StringComparison.Ordinal))];
+}
