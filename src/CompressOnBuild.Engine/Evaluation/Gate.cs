@@ -31,10 +31,10 @@ internal static class Gate
             var limit = primary.Limit ?? DefaultMaxAccuracyDrop;
             verdict = JudgeDrop(primary, limit);
             if (verdict == Verdict.Fail)
-                Error(Codes.AccuracyDropped, $"{primary.Name} {(primary.Compressed < primary.Original ? "fell" : "rose")} from {N(primary.Original)} to {N(primary.Compressed)} (drop {N(primary.Drop)}{Interval(primary)}, limit {N(limit)}) on {primary.Samples} samples that no search has seen. Give more calibration data, use Recipe=\"auto\", or raise MaxAccuracyDrop if the loss is acceptable.");
+                Error(Codes.AccuracyDropped, $"{primary.Name} {(primary.Compressed < primary.Original ? "fell" : "rose")} from {N(primary.Original)} to {N(primary.Compressed)} (drop {N(primary.Drop)}{Interval(primary)}, limit {N(limit)}) on {primary.Samples} samples that no search has seen. {(request.Recipe == "auto" ? "Give more calibration data" : "Use Recipe=\"auto\", which takes back what hurts, a recipe that compresses less (more bits, activations in floats), or more calibration data")}; raise MaxAccuracyDrop if the loss is acceptable.");
             else if (verdict == Verdict.Inconclusive)
             {
-                var text = $"the drop of {primary.Name} is {N(primary.Drop)} ({Interval(primary).TrimStart(',', ' ')}{(primary.Confidence is null ? "" : ", ")}limit {N(limit)}) on {primary.Samples} samples: {Needed(primary, limit)}.{Agreement(input.Metrics)} Give more evaluation data, or a limit further away from the drop.";
+                var text = $"the drop of {primary.Name} is {N(primary.Drop)} ({Interval(primary).TrimStart(',', ' ')}{(primary.Confidence is null ? "" : ", ")}limit {N(limit)}) on {primary.Samples} samples: {Needed(primary, limit)}.{Agreement(input.Metrics)} {(limit <= 0 && primary.Drop <= limit ? "Allow a small drop (MaxAccuracyDrop=\"0.01\")" : "Give more evaluation data, or a limit further away from the drop")}.";
                 if (request.Strict) Error(Codes.Undecided, text);
                 else warnings.Add(new Diagnostic(Severity.Warning, Codes.Undecided, text, request.Model));
             }

@@ -21,7 +21,13 @@ internal static class MetricText
     public static string Change(string metric, double drop) => double.IsFinite(drop) ? Signed(metric, Direct(metric, drop)) + Unit(metric, " pt") : "–";
 
     /// <summary>The largest allowed change, with sign and without unit: <c>-1.0</c>.</summary>
-    public static string Limit(string metric, double limit) => Signed(metric, Direct(metric, limit));
+    public static string Limit(string metric, double limit)
+    {
+        var text = Signed(metric, Direct(metric, limit));
+        // One that is not zero must not read as zero.
+        return limit == 0 || text.Any(c => c is >= '1' and <= '9') ? text
+            : (Direct(metric, limit) * (Shares.Contains(metric) ? 100 : 1)).ToString("+0.0#######;-0.0#######", CultureInfo.InvariantCulture);
+    }
 
     /// <summary>The interval of the change: <c>-0.9..0.3</c>.</summary>
     public static string Interval(string metric, Interval drop)

@@ -31,7 +31,7 @@ internal sealed partial class OptionValues(List<Diagnostic> errors)
     {
         if (string.IsNullOrEmpty(text)) return null;
         if (Parse(text) is { } value && inRange(value)) return value;
-        Error(Codes.InvalidNumber, $"'{option}' is '{text}'. Valid values are {valid}.");
+        Error(Codes.InvalidNumber, $"'{option}' is '{text}'. Valid values are {valid}.{(text.EndsWith('%') && Parse(text[..^1].TrimEnd()) is { } percent ? FormattableString.Invariant($" Of a share, {percent} % are {percent / 100}.") : "")}");
         return null;
     }
 

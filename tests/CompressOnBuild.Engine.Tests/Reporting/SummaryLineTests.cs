@@ -17,6 +17,7 @@ public sealed class SummaryLineTests
     [DataRow("cosine", 1.0, 0.9987, 0.0013, 0.01, "cosine 1.0000 -> 0.9987 (-0.0013, limit -0.0100)")]
     [DataRow("auc", 0.95, 0.9501, -0.0001, 0.01, "auc 0.9500 -> 0.9501 (+0.0001, limit -0.0100)")]
     [DataRow("top1", 0.9, 0.9, 0.0, 0.0, "top1 90.0 % -> 90.0 % (0.0 pt, limit 0.0)")]
+    [DataRow("top1", 0.9, 0.9, 0.0, 0.0001, "top1 90.0 % -> 90.0 % (0.0 pt, limit -0.01)", DisplayName = "a limit that is not zero does not read as zero")]
     [DataRow("top1", 0.9, 0.89999, 0.00001, 0.01, "top1 90.0 % -> 90.0 % (0.0 pt, limit -1.0)")]
     [DataRow("sqnr", double.PositiveInfinity, 31.42, double.NaN, 0.01, "sqnr 31.4 dB,")]
     public void EachMetricHasItsOwnUnitAndDirection(string name, double original, double compressed, double drop, double limit, string expected)

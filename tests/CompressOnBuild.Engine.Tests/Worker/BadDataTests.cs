@@ -109,7 +109,7 @@ public sealed class BadDataTests : BadInput
     public void MetricsThatDoNotFit()
     {
         var (model, data) = (Save(Layer()), SaveData());
-        StringAssert.Contains(Refused("COB1121", model, "--evaluation-data", data, "--metric", "accuracy"), "'accuracy' is unknown. Valid are top1");
+        StringAssert.Contains(Refused("COB1121", model, "--evaluation-data", data, "--metric", "accuracy"), "'accuracy' is unknown. Here it is called 'top1'. Valid are");
         Refused("COB1123", model, "--evaluation-data", data, "--metric", "cer");
         new NpzBuilder().Floats("x", new float[60 * 64], 60, 64).Save(Folder["bare.npz"]);
         Refused("COB1122", model, "--evaluation-data", Folder["bare.npz"], "--metric", "top1");

@@ -28,13 +28,20 @@ internal static class Metric
     /// <summary>Names of those that compare with the original.</summary>
     private static readonly string WithoutLabels = string.Join(", ", All.Where(m => m.Labels.Length == 0).Select(m => m.Name));
 
+    // What other tools call them.
+    private static readonly Dictionary<string, string> Synonyms = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["accuracy"] = "top1", ["acc"] = "top1", ["top-1"] = "top1", ["top-5"] = "top5", ["f1-score"] = "f1", ["roc_auc"] = "auc", ["roc-auc"] = "auc", ["mse"] = "rmse",
+        ["iou"] = "miou", ["mean_iou"] = "miou", ["map50-95"] = "map", ["kld"] = "kl", ["ppl"] = "perplexity", ["exact_match"] = "exact", ["em"] = "exact", ["cosine_similarity"] = "cosine",
+    };
+
     /// <summary>Checks names before any work is done.</summary>
     /// <exception cref="CompressionException">COB1121: a name that is no metric.</exception>
     public static void Check(IEnumerable<string> names)
     {
         foreach (var name in names)
             if (!Names.Contains(name))
-                throw new CompressionException(Codes.MetricUnknown, $"the metric '{name}' is unknown.{Spelling.Hint(name, Names)} Valid are {string.Join(", ", Names)}. Correct 'Metric' or 'Require'.");
+                throw new CompressionException(Codes.MetricUnknown, $"the metric '{name}' is unknown.{(Synonyms.TryGetValue(name, out var ours) ? $" Here it is called '{ours}'." : Spelling.Hint(name, Names))} Valid are {string.Join(", ", Names)}. Correct 'Metric' or 'Require'.");
     }
 
     /// <summary>
