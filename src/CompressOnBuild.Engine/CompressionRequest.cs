@@ -67,6 +67,8 @@ public sealed record CompressionRequest
     public Goal Goal { get; init; } = Goal.Balanced;
     /// <summary>Where the compressed model will run.</summary>
     public Target Target { get; init; } = Target.Cpu;
+    /// <summary>Version of the ONNX Runtime that will run the model, as NuGet writes versions; null: not known, the one this package measures with is assumed.</summary>
+    public string? OnnxRuntimeVersion { get; init; }
     /// <summary>File or folder of unlabelled samples for activation ranges; null: a part of <see cref="EvaluationData"/> is set aside for it.</summary>
     public string? CalibrationData { get; init; }
     /// <summary>File or folder of samples, labelled where possible, for the search and the gate; null: nothing is measured.</summary>

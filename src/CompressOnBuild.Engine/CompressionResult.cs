@@ -107,8 +107,15 @@ public sealed record SkippedWeight(string Name, string Operator, IReadOnlyList<l
 /// <param name="Seed">As <see cref="CompressionRequest.Seed"/>.</param>
 /// <param name="Target">As <see cref="CompressionRequest.Target"/>, in lower case.</param>
 /// <param name="EvaluatorSha256">Of the assembly with the user's own metric; null when there is none.</param>
+/// <param name="Runtime">What will run the model; null when two given models were compared.</param>
 public sealed record Provenance(string ModelSha256, string? RecipeName, string? RecipeSha256, string? CalibrationSha256, string? SelectionSha256,
-    string? GateSha256, string ToolVersion, string OnnxRuntimeVersion, int Seed, string Target, string? EvaluatorSha256 = null);
+    string? GateSha256, string ToolVersion, string OnnxRuntimeVersion, int Seed, string Target, string? EvaluatorSha256 = null, ProjectRuntime? Runtime = null);
+
+/// <summary>The ONNX Runtime that will run the model.</summary>
+/// <param name="Version">Its version.</param>
+/// <param name="IsAssumed">Nobody said the version: it is the one that measured.</param>
+/// <param name="Capabilities">What plans depend on: equal texts, equal plans.</param>
+public sealed record ProjectRuntime(string Version, bool IsAssumed, string Capabilities);
 
 /// <summary>What differs between machines and runs.</summary>
 public sealed record Measurements

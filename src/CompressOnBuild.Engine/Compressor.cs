@@ -36,11 +36,13 @@ public sealed class Compressor
     private readonly ICompressionLog log;
     private readonly CancellationToken cancel;
     private readonly PairedRun run;
+    private readonly Capabilities runtime;
 
     private Compressor(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
     {
         (this.request, this.log, this.cancel) = (request, log, cancel);
         run = new PairedRun(request, log, cancel);
+        runtime = Capabilities.Of(request.Target, request.OnnxRuntimeVersion);
     }
 
     /// <summary>Compresses, measures and judges one model, and writes the output folder.</summary>
@@ -59,10 +61,11 @@ public sealed class Compressor
         var modelLock = ModelLock.Open(request, recipe);
 
         run.Load();
+        WarnOfNewerNeeds();
         if (File.Exists(request.Recipe)) run.NoteInput(request.Recipe);
         using var session = new Session(run.Original, run.Settings("original"));
         using var data = run.OpenData(session);
-        var inputs = Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data), data?.Metrics.Select(m => m.Name) ?? [], (recipe.Search || recipe.SearchesAmounts) && data is not null ? Limits : null);
+        var inputs = Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data, runtime), data?.Metrics.Select(m => m.Name) ?? [], (recipe.Search || recipe.SearchesAmounts) && data is not null ? Limits : null);
         var locked = modelLock?.Follow(inputs);
         var evaluator = run.Evaluator(session, data);
         var restructured = Restructure(Prepare(session, data, recipe), recipe, data, evaluator, locked);
@@ -70,7 +73,7 @@ public sealed class Compressor
         // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
         var statistics = locked is null || recipe.RoundsByCalibration ? Calibrate(prepared, data, recipe) : null;
 
-        var planner = new Planner(prepared, recipe, statistics, request.Target);
+        var planner = new Planner(prepared, recipe, statistics, runtime);
         var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
         if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
         var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data, inputs) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
@@ -85,6 +88,7 @@ public sealed class Compressor
             Skipped = [.. ResultFacts.Skipped(planner, plan)],
             Tried = [.. restructured.Tried, .. tried],
             Recipe = (recipe.Name, recipe.Sha256),
+            Runtime = runtime,
             MultiplyAdds = multiplyAdds,
             Plan = plan,
             Lock = modelLock,
@@ -95,8 +99,21 @@ public sealed class Compressor
     private SearchLimits Limits => new(request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop,
         request.MaxSize is { } size ? size.Bytes ?? (long)(size.Share!.Value * run.OriginalSize) : null, request.MaxLatency is not null);
 
+    private static string Word(Target target) => target switch { Target.Cuda => "CUDA", Target.DirectMl => "DirectML", Target.Qnn => "QNN", Target.CoreMl => "CoreML", _ => "ONNX Runtime Web" };
+
     /// <summary>Version of this engine, the package's version: <c>1.0.0</c>, <c>1.1.0-preview.2</c>.</summary>
     public static string ToolVersion { get; } = typeof(Compressor).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+
+    private void WarnOfNewerNeeds()
+    {
+        if (request.Target is not (Target.Cpu or Target.CpuVnni)) run.Steps.Add($"chose forms for {Word(request.Target)} by what its provider is known to run: accuracy and speed were measured on the CPU, not there");
+        var (opset, ir) = (run.Original.Opset(), run.Original.IrVersion);
+        if (opset <= runtime.Opset && ir <= runtime.IrVersion) return;
+        var what = opset > runtime.Opset ? $"operator set {opset}, and ONNX Runtime {runtime.Version} {(request.Target == Target.DirectMl ? "on DirectML " : "")}runs up to {runtime.Opset}" : $"IR version {ir}, and ONNX Runtime {runtime.Version} loads up to {runtime.IrVersion}";
+        var cure = Capabilities.OldestFor(opset, ir) is { } oldest && NuGet.Versioning.NuGetVersion.Parse(oldest) > NuGet.Versioning.NuGetVersion.Parse(runtime.Version)
+            ? $"Reference {oldest} or newer, or export the model again with operator set {runtime.Opset} or older." : $"Export the model again with operator set {runtime.Opset} or older.";
+        run.Warn(new Diagnostic(Severity.Warning, Codes.RuntimeTooOld, $"the model uses {what}. It is compressed all the same, and may not load there. {cure}", request.Model));
+    }
 
     private Model Prepare(Session session, EvaluationData? data, Recipe recipe)
     {
@@ -104,7 +121,9 @@ public sealed class Compressor
         if (recipe.LeavesEverything) return run.Original.Clone();
         var prepared = run.Original.Clone();
         foreach (var step in StandardRewrites.Run(prepared, Fold)) run.Steps.Add(step.Sentence);
-        if (prepared.Opset() is > 0 and < WorkingOpset)
+        if (prepared.Opset() is > 0 and < WorkingOpset && runtime.Opset < WorkingOpset)
+            run.Steps.Add($"left operator set {prepared.Opset()} as it is: ONNX Runtime {runtime.Version} runs up to {runtime.Opset}");
+        else if (prepared.Opset() is > 0 and < WorkingOpset)
         {
             var raised = OpsetConversion.Raise(prepared, WorkingOpset);
             run.Steps.Add(raised.Refusal ?? $"raised operator set {prepared.Opset()} to {WorkingOpset}, {raised.Changed} nodes written the new way");

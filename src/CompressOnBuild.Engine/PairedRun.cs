@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Encodings;
 using CompressOnBuild.Evaluation;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Planning;
@@ -19,6 +20,8 @@ internal sealed record CandidateModel(Model Model, byte[] Bytes, ModelFacts Fact
     public IReadOnlyList<CandidateResult> Tried { get; init; } = [];
     /// <summary>Null: it was not made here.</summary>
     public (string Name, string Sha256)? Recipe { get; init; }
+    /// <summary>What will run it; null: it was not made here.</summary>
+    public Capabilities? Runtime { get; init; }
     /// <summary>Multiply-accumulates of one run of the original; 0: not known.</summary>
     public long MultiplyAdds { get; init; }
     /// <summary>Null: it was not made here.</summary>
@@ -98,8 +101,9 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         data is null ? null : new Evaluator(session, data.Metrics, data.Output, !data.IsOutputNamed, request.Seed, Threads);
 
     /// <summary>Hashes of all inputs, and versions.</summary>
-    public Provenance Provenance((string Name, string Sha256)? recipe, EvaluationData? data) => new(ResultFacts.Sha256(originalFiles), recipe?.Name, recipe?.Sha256,
-        data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256, Compressor.ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant(), data?.Evaluator?.Sha256);
+    public Provenance Provenance((string Name, string Sha256)? recipe, EvaluationData? data, Capabilities? runtime) => new(ResultFacts.Sha256(originalFiles), recipe?.Name, recipe?.Sha256,
+        data?.Splits.Calibration.Sha256, data?.Splits.Selection.Sha256, data?.Splits.Gate.Sha256, Compressor.ToolVersion, Session.RuntimeVersion, request.Seed, request.Target.ToString().ToLowerInvariant(), data?.Evaluator?.Sha256,
+        runtime is null ? null : new ProjectRuntime(runtime.Version, runtime.IsAssumed, runtime.Summary));
 
     /// <summary>From the second model to the verdict and the reports.</summary>
     /// <exception cref="GateException">The gate said no; the reports are written.</exception>
@@ -128,7 +132,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             Steps = Steps,
             Warnings = warnings,
             Errors = gate.Errors,
-            Provenance = Provenance(candidate.Recipe, data),
+            Provenance = Provenance(candidate.Recipe, data, candidate.Runtime),
             Measurements = measurements with
             {
                 PeakMemoryBytes = ProcessMemory.PeakWorkingSet(),

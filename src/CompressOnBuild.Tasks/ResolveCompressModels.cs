@@ -26,6 +26,9 @@ public sealed class ResolveCompressModels : Task
     [Required]
     public string OutputRoot { get; set; } = "";
 
+    /// <summary>The project's resolved package assets (of any package): the version of ONNX Runtime is theirs.</summary>
+    public ITaskItem[] PackageAssets { get; set; } = [];
+
     /// <summary>False: the originals ship under the names of the compressed models.</summary>
     public bool Enabled { get; set; } = true;
 
@@ -108,6 +111,7 @@ public sealed class ResolveCompressModels : Task
     public bool Invalid { get; set; }
 
     private string[] _frameworks = [];
+    private string? _runtimeVersion;
     private readonly FileStates _states = new();
     private readonly List<ITaskItem> _requests = [];
     private readonly List<ITaskItem> _stale = [];
@@ -120,6 +124,7 @@ public sealed class ResolveCompressModels : Task
     public override bool Execute()
     {
         _frameworks = SplitList(TargetFrameworks);
+        _runtimeVersion = RuntimePackages.Lowest(PackageAssets);
         if (!KeysOnly && Wanted is null && Enabled)
         {
             foreach (string property in SplitList(UnavailableProperties))
@@ -200,7 +205,7 @@ public sealed class ResolveCompressModels : Task
 
     // A lock file that lies beside a model is used without being asked for: the list of inputs says whether there was one.
     private string Switches() =>
-        (TimeBudget.Trim().Length > 0 ? $"--time-budget={TimeBudget.Trim()}\n" : "") + (ReportImages ? "--report-images\n" : "") + (Strict ? "--strict\n" : "") + (UseLock ? "--lock\n" : "") + (LockedMode ? "--locked-mode\n" : "");
+        (_runtimeVersion is null ? "" : "--onnx-runtime-version=" + _runtimeVersion + "\n") + (TimeBudget.Trim().Length > 0 ? $"--time-budget={TimeBudget.Trim()}\n" : "") + (ReportImages ? "--report-images\n" : "") + (Strict ? "--strict\n" : "") + (UseLock ? "--lock\n" : "") + (LockedMode ? "--locked-mode\n" : "");
 
     private void Resolve(CompressModelItem model)
     {

@@ -26,6 +26,22 @@ public class CompressorTests
     }
 
     [TestMethod]
+    public void AModelThatIsNewerThanItsRuntimeIsAWarningAndGetsFormsOfThatRuntime()
+    {
+        var product = new ModelBuilder(22, 10).Input("x", 1, 256).Output("y", 1, 256).Weight("w", 1, 1, 256, 256).Node("MatMul", ["x", "w"], ["y"]);
+        using var model = new ModelCase(product);
+        var result = model.Run(r => r with { Recipe = "int8-weights", OnnxRuntimeVersion = "1.20.1" });
+        StringAssert.Contains(result.Warnings.Single(w => w.Code == Codes.RuntimeTooOld).Message, "operator set 22, and ONNX Runtime 1.20.1 runs up to 21. It is compressed all the same, and may not load there. Reference 1.21 or newer");
+        Assert.AreEqual("cast-mul", result.Weights.Single().Encoding);
+        Assert.AreEqual(("1.20.1", false), (result.Provenance.Runtime!.Version, result.Provenance.Runtime.IsAssumed));
+
+        result = model.Run(r => r with { Recipe = "int8-weights" });
+        Assert.AreEqual("matmul-dq", result.Weights.Single().Encoding);
+        Assert.IsTrue(result.Provenance.Runtime!.IsAssumed);
+        Assert.IsEmpty(result.Warnings.Where(w => w.Code == Codes.RuntimeTooOld));
+    }
+
+    [TestMethod]
     public void ALimitWithoutDataIsAnError()
     {
         using var model = new ModelCase(Network.Build());

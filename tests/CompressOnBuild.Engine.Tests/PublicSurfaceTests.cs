@@ -17,7 +17,7 @@ public sealed class PublicSurfaceTests
         [
             // The request and its answer
             "Avx2Accuracy", "Avx2Basis", "CandidateResult", "CompressionRequest", "CompressionResult", "Compressor", "Goal", "ICompressionLog", "InputFile", "Interval", "Latency",
-            "Measurements", "MetricResult", "ModelComparison", "ModelFacts", "NullCompressionLog", "Provenance", "Requirement", "SaturatingWeight", "SizeLimit", "SkippedWeight", "Target",
+            "Measurements", "MetricResult", "ModelComparison", "ModelFacts", "NullCompressionLog", "ProjectRuntime", "Provenance", "Requirement", "SaturatingWeight", "SizeLimit", "SkippedWeight", "Target",
             "Verdict", "WeightFacts", "Evaluation.GateException", "DecisionChange", "OutputChanges", "SampleChange", "SignalToNoiseBin",
             // Recipes
             "Calibration.CalibrationMethod", "Calibration.RecipeCalibration", "Planning.Recipe", "Planning.RecipeRule", "Planning.RecipeStep", "Planning.StepCriterion", "Planning.StepKind", "Planning.WeightForm",

@@ -98,6 +98,9 @@ public class ShippingTests
         project.WriteModel("m.onnx");
         project.Build().Succeeded(workerRuns: 1);
         Assert.AreEqual("CreateSession", project.RunProgram());
+        Assert.Contains("\n--onnx-runtime-version=1.31.1\n", File.ReadAllText(project["obj/compressed/m/request.rsp"]), "the worker hears what will run its model");
+        project.Build("-t:CompressModels", "-p:DesignTimeBuild=true", "--no-restore").Succeeded(workerRuns: 0);
+        project.Build("-t:CompressModels", "--no-restore").Succeeded(workerRuns: 0);
     }
 
     [TestMethod]

@@ -36,6 +36,10 @@ public sealed class ResolveCompressModelsTests : IDisposable
             ("Deployment", "content"), ("LogicalName", "x/y.onnx"), ("AccessorName", "Z"), ("Recipe", "int8"), ("MaxRegression", "0.003")));
         task.TimeBudget = "90";
         task.Strict = task.ReportImages = task.UseLock = task.LockedMode = task.ForceEvaluate = true;
+        var runtime = new TaskItem("OnnxRuntime.dll");
+        runtime.SetMetadata("NuGetPackageId", "Microsoft.ML.OnnxRuntime.Managed");
+        runtime.SetMetadata("NuGetPackageVersion", "1.20.1");
+        task.PackageAssets = [runtime];
         Assert.IsTrue(task.Execute());
         Assert.AreEqual($"""
             {_folder["m.onnx"]}
@@ -49,6 +53,7 @@ public sealed class ResolveCompressModelsTests : IDisposable
             --max-accuracy-drop=0.02
             --max-regression=0.003
             --seed=1
+            --onnx-runtime-version=1.20.1
             --time-budget=90
             --report-images
             --strict

@@ -86,6 +86,8 @@ public static class Codes
     public const string RuntimeMemory = "COB1023";
     /// <summary>The model gives different outputs for equal inputs.</summary>
     public const string NotDeterministic = "COB1024";
+    /// <summary>The project's ONNX Runtime is older than the model needs.</summary>
+    public const string RuntimeTooOld = "COB1025";
 
     // 11xx: data sets
     /// <summary>There is no data to measure with.</summary>

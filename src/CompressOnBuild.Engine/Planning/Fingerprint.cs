@@ -17,6 +17,7 @@ internal sealed record Fingerprint(IReadOnlyDictionary<string, string> Parts)
         ("model", "the model"), ("recipe", "the recipe"), ("calibration", "the calibration samples"),
         ("selection", "the evaluation samples that a search looks at"), (Gate, "the evaluation samples of the gate"), (Metrics, "Metric"),
         ("maxAccuracyDrop", "MaxAccuracyDrop"), ("maxSize", "MaxSize"), ("maxLatency", "MaxLatency"), ("seed", "Seed"), ("package", "the version of CompressOnBuild"), ("onnxRuntime", "the version of ONNX Runtime"),
+        ("capabilities", "what the project's ONNX Runtime can run"),
     ];
 
     /// <summary>What <paramref name="provenance"/> and the metrics say. The recipe's name, goal and target are the entry's key, not parts.</summary>
@@ -38,6 +39,7 @@ internal sealed record Fingerprint(IReadOnlyDictionary<string, string> Parts)
         Add("seed", provenance.Seed.ToString(CultureInfo.InvariantCulture));
         Add("package", provenance.ToolVersion);
         Add("onnxRuntime", provenance.OnnxRuntimeVersion);
+        Add("capabilities", provenance.Runtime?.Capabilities);
         return new Fingerprint(parts);
 
         void Add(string name, string? text) { if (!string.IsNullOrEmpty(text)) parts.Add(name, text); }

@@ -35,8 +35,11 @@ internal static class FormTable
     /// <param name="fusedWeightsPay">Whether a matrix product with integer weights and float activations (MatMulNBits) is faster than floats at the rows it runs with; with many it is not.</param>
     /// <param name="bits">Wanted bits of a weight whose activations stay floats; below 8 they are packed where the encoding can, else 8 are taken.</param>
     /// <param name="saturationSafe">Whether products with 8-bit activations must be exact on processors without VNNI too.</param>
-    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false, bool fusedWeightsPay = true, int bits = 8)
+    /// <param name="runtime">What will run the model; null: this package's ONNX Runtime on any processor.</param>
+    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false, bool fusedWeightsPay = true, int bits = 8, Capabilities? runtime = null)
     {
+        runtime ??= Capabilities.Of(Target.Cpu);
+        string? Refuses(IEncoding encoding, int width = 8) => encoding.Refuses(site, opset) ?? runtime.Refuses(encoding.Id, width);
         if (wanted == WeightForm.None) return new(site.Name, WeightForm.None, null, 32, because, Codes.RuleLeftAlone);
         if (site.Tensor.ElementType != Onnx.ElementType.Float)
             return new(site.Name, WeightForm.None, null, 32, $"the weight is stored as {site.Tensor.ElementType}, not as 32-bit floats", Codes.WeightNotFloat);
@@ -60,7 +63,7 @@ internal static class FormTable
         }
         if (wanted == WeightForm.Static)
         {
-            var refused = site.IsObservable ? EncodingTable.Static.Refuses(site, opset) : "its activations are inside a body and cannot be observed";
+            var refused = site.IsObservable ? Refuses(EncodingTable.Static) : "its activations are inside a body and cannot be observed";
             if (refused is null && !observed) refused = "the ranges of its activations are not known";
             if (refused is null) return new(site.Name, WeightForm.Static, EncodingTable.Static.Id, 8, because, SaturationSafe: saturationSafe);
             reasons.Add($"not static: {refused}");
@@ -68,17 +71,25 @@ internal static class FormTable
         if (wanted is WeightForm.Static or WeightForm.Dynamic)
         {
             foreach (IEncoding encoding in new IEncoding[] { EncodingTable.DynamicMatMul, EncodingTable.DynamicLstm })
-                if (encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Dynamic, encoding.Id, 8, Join(because, reasons), SaturationSafe: saturationSafe);
-            reasons.Add($"{site.OperatorName} has no fast dynamic form");
+            {
+                if (encoding.Refuses(site, opset) is not null) continue;
+                if (runtime.Refuses(encoding.Id) is not { } refused) return new(site.Name, WeightForm.Dynamic, encoding.Id, 8, Join(because, reasons), SaturationSafe: saturationSafe);
+                reasons.Add($"not {encoding.Id}: {refused}");
+            }
+            if (!reasons.Exists(r => r.StartsWith("not dynamic", StringComparison.Ordinal))) reasons.Add($"{site.OperatorName} has no fast dynamic form");
         }
         if (wanted == WeightForm.Weights && bits < 8)
         {
-            var refused = Bytes(site, bits) < Bytes(site, 8) ? EncodingTable.PackedMul.Refuses(site, opset) : "packing would take more than it saves";
+            var refused = Bytes(site, bits) < Bytes(site, 8) ? Refuses(EncodingTable.PackedMul, bits) : "packing would take more than it saves";
             if (refused is null) return new(site.Name, WeightForm.Weights, EncodingTable.PackedMul.Id, bits, because);
             reasons.Add($"not {bits} bits: {refused}");
         }
         foreach (IEncoding encoding in new IEncoding[] { EncodingTable.GatherRows, EncodingTable.MatMulDequantize, EncodingTable.CastMul })
-            if (!IsTooSmallFor(encoding, site) && (fusedWeightsPay || encoding != EncodingTable.MatMulDequantize) && encoding.Refuses(site, opset) is null) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
+        {
+            if (IsTooSmallFor(encoding, site) || (!fusedWeightsPay && encoding == EncodingTable.MatMulDequantize) || encoding.Refuses(site, opset) is not null) continue;
+            if (runtime.Refuses(encoding.Id) is not { } refused) return new(site.Name, WeightForm.Weights, encoding.Id, 8, Join(because, reasons));
+            reasons.Add($"not {encoding.Id}: {refused}");
+        }
         return new(site.Name, WeightForm.None, null, 32, Join("no integer form of this operator is known", reasons), Codes.WeightHasNoForm);
     }
 
@@ -89,7 +100,8 @@ internal static class FormTable
     /// <param name="decisions">One decision a site, in the order of the sites.</param>
     /// <param name="sites">The sites.</param>
     /// <param name="opset">Operator set of the prepared model.</param>
-    public static IReadOnlyList<WeightDecision> Settle(IReadOnlyList<WeightDecision> decisions, IReadOnlyList<Site> sites, int opset)
+    /// <param name="runtime">As in <see cref="Resolve"/>.</param>
+    public static IReadOnlyList<WeightDecision> Settle(IReadOnlyList<WeightDecision> decisions, IReadOnlyList<Site> sites, int opset, Capabilities? runtime = null)
     {
         var settled = decisions.ToArray();
         for (var changed = true; changed;)
@@ -99,7 +111,7 @@ internal static class FormTable
             for (var i = 0; i < settled.Length; i++)
             {
                 if (settled[i].Encoding != EncodingTable.DynamicLstm.Id || sites[i].Uses.All(u => follows.Contains(u.Node.Input(1)!) && follows.Contains(u.Node.Input(2)!))) continue;
-                settled[i] = Resolve(sites[i], WeightForm.Weights, opset, observed: false, $"{settled[i].Because} (not dynamic: the other matrix of its LSTM has another form)");
+                settled[i] = Resolve(sites[i], WeightForm.Weights, opset, observed: false, $"{settled[i].Because} (not dynamic: the other matrix of its LSTM has another form)", runtime: runtime);
                 changed = true;
             }
         }

@@ -18,8 +18,8 @@ internal static class LockedPlan
         Require(decisions.Keys.FirstOrDefault(n => !sites.ContainsKey(n)), "the weight", "is not in the model");
         Require(sites.Keys.FirstOrDefault(n => !decisions.ContainsKey(n)), "the weight", "has no decision");
         var weights = planner.Sites.Select(s => decisions[s.Name]).ToArray();
-        foreach (var (weight, site) in weights.Zip(planner.Sites)) if (Misfit(weight, site, opset) is { } why) throw Error($"the weight '{weight.Site}' {why}");
-        if (!FormTable.Settle(weights, planner.Sites, opset).SequenceEqual(weights)) throw Error("the two matrices of an LSTM have forms that do not go together");
+        foreach (var (weight, site) in weights.Zip(planner.Sites)) if (Misfit(weight, site, opset, planner.Runtime) is { } why) throw Error($"the weight '{weight.Site}' {why}");
+        if (!FormTable.Settle(weights, planner.Sites, opset, planner.Runtime).SequenceEqual(weights)) throw Error("the two matrices of an LSTM have forms that do not go together");
 
         var region = planner.Region(weights.Where(w => w.Form == WeightForm.Static).Select(w => w.Site), plan.JoinRegions);
         var values = plan.Values.ToDictionary(v => v.Value, v => v.Parameters, StringComparer.Ordinal);
@@ -43,7 +43,7 @@ internal static class LockedPlan
             new(Codes.LockDoesNotFit, $"the lock file does not fit the model although the model did not change: {what}. Take the file back from version control, or write it anew: {LockFileReader.ForceEvaluate}.", path);
     }
 
-    private static string? Misfit(WeightDecision weight, Site site, int opset)
+    private static string? Misfit(WeightDecision weight, Site site, int opset, Capabilities runtime)
     {
         if (weight.Encoding is null) return weight.Form != WeightForm.None || weight.SaturationSafe ? $"is left alone and has the form '{weight.Form}'" : null;
         if (site.Tensor.ElementType != ElementType.Float || !float.IsFinite(site.LargestMagnitude)) return "holds values that no smaller form keeps";
@@ -54,6 +54,6 @@ internal static class LockedPlan
             : encoding == EncodingTable.Palette ? WeightForm.Palette : WeightForm.Weights;
         var (least, most) = encoding == EncodingTable.PackedMul ? (2, 7) : encoding == EncodingTable.Palette ? (1, 8) : (8, 8);
         if (weight.Form != form || weight.Bits < least || weight.Bits > most || (form == WeightForm.Static && !site.IsObservable)) return $"has a form or bits that do not go with '{weight.Encoding}'";
-        return encoding.Refuses(site, opset) is { } refused ? $"cannot be written as '{weight.Encoding}': {refused}" : null;
+        return (encoding.Refuses(site, opset) ?? runtime.Refuses(encoding.Id, weight.Bits)) is { } refused ? $"cannot be written as '{weight.Encoding}': {refused}" : null;
     }
 }

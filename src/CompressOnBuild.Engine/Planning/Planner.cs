@@ -15,21 +15,26 @@ internal sealed class Planner
     private readonly Recipe recipe;
     private readonly int opset;
     private readonly bool saturationSafe;
+    private readonly Capabilities runtime;
 
     /// <param name="prepared">The model after its rewrites.</param>
     /// <param name="recipe">For the calibration method.</param>
     /// <param name="statistics">What calibration saw; null without data.</param>
-    /// <param name="target">Where the model will run.</param>
-    public Planner(Model prepared, Recipe recipe, Statistics? statistics, Target target = Target.Cpu)
+    /// <param name="runtime">What will run the model; null: this package's ONNX Runtime on any processor.</param>
+    public Planner(Model prepared, Recipe recipe, Statistics? statistics, Capabilities? runtime = null)
     {
+        this.runtime = runtime ?? Capabilities.Of(Target.Cpu);
         (Prepared, this.recipe, Statistics, Ranges) = (prepared, recipe, statistics, recipe.Calibration.Method);
         opset = prepared.Opset();
-        saturationSafe = target == Target.Cpu;
+        saturationSafe = this.runtime.Target == Target.Cpu;
         Sites = SiteFinder.Find(prepared);
     }
 
     /// <summary>The model after its rewrites; plans speak of its names.</summary>
     public Model Prepared { get; }
+
+    /// <summary>What will run the model.</summary>
+    public Capabilities Runtime => runtime;
 
     /// <summary>Every weight of the prepared model.</summary>
     public IReadOnlyList<Site> Sites { get; }
@@ -64,7 +69,7 @@ internal sealed class Planner
         recipe.RoundsByCalibration ? WeightInputs.Of(SiteFinder.Find(prepared)) : [];
 
     /// <summary>The decision for one site when <paramref name="wanted"/> is asked for, at <paramref name="bits"/> bits where its activations stay floats.</summary>
-    public WeightDecision Decide(Site site, WeightForm wanted, string because, int bits = 8) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site), bits);
+    public WeightDecision Decide(Site site, WeightForm wanted, string because, int bits = 8) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site), bits, runtime);
 
     /// <summary>
     /// The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists. A static form that the
@@ -86,12 +91,12 @@ internal sealed class Planner
 
     /// <summary>The decisions for a set of wanted forms, one for each site.</summary>
     public IReadOnlyList<WeightDecision> Decide(IReadOnlyDictionary<string, (WeightForm Form, string Because)> wanted) =>
-        FormTable.Settle([.. Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because))], Sites, opset);
+        FormTable.Settle([.. Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because))], Sites, opset, runtime);
 
     /// <summary>Finds the activations of a set of decisions and their parameters.</summary>
     public Plan Complete(IReadOnlyList<WeightDecision> decisions, bool join)
     {
-        decisions = FormTable.Settle(decisions, Sites, opset);
+        decisions = FormTable.Settle(decisions, Sites, opset, runtime);
         var region = Region(decisions.Where(d => d.Form == WeightForm.Static).Select(d => d.Site), join);
         var parameters = new Dictionary<string, QuantizationParameters>(StringComparer.Ordinal);
         foreach (var value in region.Values)

@@ -55,6 +55,7 @@ internal static class HtmlLists
         Row("Gate split", null, p.GateSha256);
         Row("Target and seed", Figures.Text($"{p.Target}, {p.Seed}"), null);
         Row("Versions", $"CompressOnBuild {p.ToolVersion}, ONNX Runtime {p.OnnxRuntimeVersion}", null);
+        if (p.Runtime is { } runtime) Row("Written for", Figures.Text($"ONNX Runtime {runtime.Version}{(runtime.IsAssumed ? " (assumed: the project references none)" : "")}: {runtime.Capabilities}"), null);
         if (result.Original.MultiplyAdds > 0) Row("Multiply-adds of one run", $"{Figures.Count(result.Original.MultiplyAdds)} before, {Figures.Count(result.Compressed.MultiplyAdds)} after", null);
         if (m.Latency is { } l) Row("Latency", $"one thread, alternating runs: {Figures.Number(l.SpeedupMin)}x to {Figures.Number(l.SpeedupMax)}x of the original's speed, median {Figures.Number(l.SpeedupMedian)}x", null);
         if (m.Processor.Length > 0) Row("Measured on", m.Processor + (m.InstructionSets.Count > 0 ? $" ({string.Join(", ", m.InstructionSets)})" : ""), null);

@@ -88,6 +88,7 @@ internal static class MarkdownReport
         Line($"- model {Code(p.ModelSha256)}, compressed {Code(result.Compressed.Sha256)}");
         Line($"- {(p.RecipeName is { } recipe ? $"recipe {Code(recipe)} {Code(p.RecipeSha256 ?? "")}, target {Escape(p.Target)}, " : "")}seed {p.Seed}");
         Line($"- CompressOnBuild {Escape(p.ToolVersion)}, ONNX Runtime {Escape(p.OnnxRuntimeVersion)}");
+        if (p.Runtime is { } runtime) Line($"- written for ONNX Runtime {Escape(runtime.Version)}{(runtime.IsAssumed ? " (assumed: the project references none)" : "")}");
         return text.ToString();
 
         void Line(string line) => text.Append(line).Append('\n');

@@ -156,6 +156,14 @@ internal static class ReportJson
         if (provenance.EvaluatorSha256 is { } evaluator) json.WriteString("evaluatorSha256", evaluator);
         json.WriteString("toolVersion", provenance.ToolVersion);
         json.WriteString("onnxRuntimeVersion", provenance.OnnxRuntimeVersion);
+        if (provenance.Runtime is { } runtime)
+        {
+            json.WriteStartObject("projectOnnxRuntime");
+            json.WriteString("version", runtime.Version);
+            json.WriteBoolean("assumed", runtime.IsAssumed);
+            json.WriteString("capabilities", runtime.Capabilities);
+            json.WriteEndObject();
+        }
         json.WriteNumber("seed", provenance.Seed);
         json.WriteString("target", provenance.Target);
         json.WriteEndObject();

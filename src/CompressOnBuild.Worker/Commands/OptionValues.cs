@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Evaluation.Metrics;
+using NuGet.Versioning;
 
 namespace CompressOnBuild.Worker.Commands;
 
@@ -25,6 +26,15 @@ internal sealed partial class OptionValues(List<Diagnostic> errors)
             if (word.Equals(text, StringComparison.OrdinalIgnoreCase)) return value;
         Error(Codes.InvalidChoice, $"'{option}' is '{text}'.{Spelling.Hint(text, valid.Select(v => v.Word))} Valid values are {string.Join(", ", valid.Select(v => v.Word))}.");
         return absent;
+    }
+
+    /// <summary>A version as NuGet writes them: <c>1.20.1</c>.</summary>
+    public string? Version(string option, string? text)
+    {
+        if (string.IsNullOrEmpty(text)) return null;
+        if (NuGetVersion.TryParse(text, out _)) return text;
+        Error(Codes.InvalidNumber, $"'{option}' is '{text}'. Valid values are versions of ONNX Runtime, such as 1.20.1.");
+        return null;
     }
 
     public double? Number(string option, string? text, string valid, Func<double, bool> inRange)

@@ -15,6 +15,7 @@ internal sealed class RequestOptions
     private readonly Option<string> recipe = Text("recipe", $"A preset ({string.Join(", ", Recipe.Presets)}) or the path of a recipe file [default: auto].");
     private readonly Option<string> goal = Text("goal", "What 'auto' minimises: size, speed or balanced [default: balanced].");
     private readonly Option<string> target = Text("target", "Where the model will run: cpu, cpu-vnni, cuda, directml, qnn, coreml or web [default: cpu].");
+    private readonly Option<string> runtimeVersion = Text("onnx-runtime-version", "Version of the ONNX Runtime that will run the model: forms that it cannot run are not written [default: the one of this tool].");
     private readonly Option<string> calibration = Text("calibration-data", "Samples to calibrate on: .npz, .npy, .csv, .jsonl, a folder of images or sounds, test_data_set_* folders.");
     private readonly Option<string> evaluation = Text("evaluation-data", "Samples to measure on, with labels where there are some.", "--data");
     private readonly Option<string> preprocessing = Text("preprocessing", "A preprocessor_config.json, or a tokenizer.json or vocab.txt [default: beside the model or in the data folder].");
@@ -36,10 +37,10 @@ internal sealed class RequestOptions
     private readonly Option<bool> forceEvaluate = new("--force-evaluate") { Description = "Do not follow the lock file but write it anew." };
 
     /// <summary>In the order of the help.</summary>
-    public IReadOnlyList<Option> All => [recipe, goal, target, calibration, evaluation, preprocessing, metric, evaluator, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, timeBudget, reportImages, strict, useLock, lockedMode, forceEvaluate];
+    public IReadOnlyList<Option> All => [recipe, goal, target, runtimeVersion, calibration, evaluation, preprocessing, metric, evaluator, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, timeBudget, reportImages, strict, useLock, lockedMode, forceEvaluate];
 
     /// <summary>Those that mean something where nothing is compressed.</summary>
-    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, maxRegression, timeBudget, useLock, lockedMode, forceEvaluate])];
+    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, runtimeVersion, maxRegression, timeBudget, useLock, lockedMode, forceEvaluate])];
 
     /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used. With <paramref name="candidate"/> it asks for a comparison.</summary>
     public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model, string? candidate = null)
@@ -70,6 +71,7 @@ internal sealed class RequestOptions
             Goal = read.Choice(goal.Name, parsed.GetValue(goal), Goal.Balanced, ("size", Goal.Size), ("speed", Goal.Speed), ("balanced", Goal.Balanced)),
             Target = read.Choice(target.Name, parsed.GetValue(target), Target.Cpu, ("cpu", Target.Cpu), ("cpu-vnni", Target.CpuVnni), ("cuda", Target.Cuda),
                 ("directml", Target.DirectMl), ("qnn", Target.Qnn), ("coreml", Target.CoreMl), ("web", Target.Web)),
+            OnnxRuntimeVersion = read.Version(runtimeVersion.Name, parsed.GetValue(runtimeVersion)),
             CalibrationData = FullPath(parsed.GetValue(calibration)),
             EvaluationData = FullPath(parsed.GetValue(evaluation)),
             Preprocessing = FullPath(parsed.GetValue(preprocessing)),
