@@ -59,6 +59,8 @@ internal static class CapabilityTable
         Runs("cast-mul", All, Always, "restores the weight at load", "onnxruntime.ai/docs/performance/model-optimizations/graph-optimizations: constant folding; measured"),
         Runs("packed-mul", All, Always, "restores the weight at load", "as cast-mul; measured"),
         Runs("fp16-cast", All, Always, "restores the weight at load", "as cast-mul; measured"),
+        Runs("palette", All, Always, "restores the weight at load", "as cast-mul"),
+        Runs("sparse-mask", All, Always, "restores the weight at load", "as cast-mul"),
 
         Runs("gather", [.. Cpus, Target.Cuda, Target.DirectMl, Target.Web], Always, "has Gather of 8-bit integers", "docs/OperatorKernels.md; measured on the CPU"),
         Not("gather", [Target.Qnn], "its HTP has no Gather of plain integers", Qnn),
