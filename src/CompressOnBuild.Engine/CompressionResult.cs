@@ -91,7 +91,7 @@ public sealed record WeightFacts(string Name, string Operator, IReadOnlyList<lon
 /// <param name="Operator">Type of the node that reads it; of all of them, in ordinal order, where none has a compressed form for it.</param>
 /// <param name="Shape">Dimensions as stored.</param>
 /// <param name="Bytes">Bytes of its data.</param>
-/// <param name="Code">The reason's code, COB2101 to COB2107.</param>
+/// <param name="Code">The reason's code, COB2101 to COB2110.</param>
 /// <param name="Because">The reason in words.</param>
 public sealed record SkippedWeight(string Name, string Operator, IReadOnlyList<long> Shape, long Bytes, string Code, string Because);
 

@@ -37,6 +37,8 @@ public sealed class Compressor
     private readonly CancellationToken cancel;
     private readonly PairedRun run;
     private readonly Capabilities runtime;
+    /// <summary>A rewrite made the model faster by itself, whatever becomes of its weights.</summary>
+    private bool movedToLoad;
 
     private Compressor(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
     {
@@ -82,17 +84,19 @@ public sealed class Compressor
         statistics?.ForgetGrams();
 
         var multiplyAdds = restructured.Rounds.Count > 0 ? restructured.MultiplyAddsBefore : locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
+        SkippedWeight[] skipped = [.. ResultFacts.Skipped(planner, plan)];
+        if (skipped.Count(s => s.Code == Codes.WeightQuantized) is > 0 and var kept) run.Steps.Add($"kept {kept} {(kept == 1 ? "weight that is" : "weights that are")} integers already");
         return run.Finish(new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, restructured.Rounds.Count > 0 ? restructured.MultiplyAdds : multiplyAdds))
         {
             Weights = [.. ResultFacts.Weights(planner, transformer, plan).Select(w => restructured.Ranks.TryGetValue(w.Name, out var rank) ? w with { Rank = rank } : w)],
-            Skipped = [.. ResultFacts.Skipped(planner, plan)],
+            Skipped = skipped,
             Tried = [.. restructured.Tried, .. tried],
             Recipe = (recipe.Name, recipe.Sha256),
             Runtime = runtime,
             MultiplyAdds = multiplyAdds,
             Plan = plan,
             Lock = modelLock,
-            IsSmallerExpected = compressed != run.Original,
+            IsSmallerExpected = plan.Structure is not null || plan.Weights.Any(d => d.Encoding is not null),
         }, session, data, evaluator);
     }
 
@@ -120,7 +124,11 @@ public sealed class Compressor
         log.Stage("preparing");
         if (recipe.LeavesEverything) return run.Original.Clone();
         var prepared = run.Original.Clone();
-        foreach (var step in StandardRewrites.Run(prepared, Fold)) run.Steps.Add(step.Sentence);
+        foreach (var step in StandardRewrites.Run(prepared, Fold))
+        {
+            run.Steps.Add(step.Sentence);
+            movedToLoad |= step.Name == WeightDequantizeFolding.StepName;
+        }
         if (prepared.Opset() is > 0 and < WorkingOpset && runtime.Opset < WorkingOpset)
             run.Steps.Add($"left operator set {prepared.Opset()} as it is: ONNX Runtime {runtime.Version} runs up to {runtime.Opset}");
         else if (prepared.Opset() is > 0 and < WorkingOpset)
@@ -157,6 +165,7 @@ public sealed class Compressor
         }
         run.Warn(new Diagnostic(Severity.Warning, Codes.RewriteRejected, FormattableString.Invariant($"the graph after folding and opset conversion differs from the original ({worst:0.0} dB, at least {Fidelity.Equal} dB are expected), so the original graph is compressed as it is. Please report it with the model."), request.Model));
         run.Steps.Clear();
+        movedToLoad = false;
         return run.Original.Clone();
     }
 
@@ -255,7 +264,7 @@ public sealed class Compressor
     private (Model Model, byte[] Bytes) Transform(Transformer transformer, Plan plan)
     {
         log.Stage("transforming");
-        var compressed = plan.Structure is not null || plan.Weights.Any(d => d.Encoding is not null) ? transformer.Apply(plan) : run.Original;
+        var compressed = plan.Structure is not null || movedToLoad || plan.Weights.Any(d => d.Encoding is not null) ? transformer.Apply(plan) : run.Original;
         // An untouched model keeps its bytes, unless they point to another file: one file is shipped.
         var originalBytes = run.TakeOriginalBytes();
         var bytes = compressed == run.Original && run.Original.ExternalFiles.Count == 0 ? originalBytes : OnnxWriter.ToBytes(compressed);

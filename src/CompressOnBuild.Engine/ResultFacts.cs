@@ -44,7 +44,7 @@ internal static class ResultFacts
                 _ => transformer.HasFeedback(site) ? "rounding with error feedback (GPTQ)" : "rounding to nearest, scale by squared error",
             }) + (decision.SaturationSafe ? ", exact on processors without VNNI" : "");
             yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), technique, decision.Encoding, decision.Bits,
-                (double)restored.AsSpan().Count(0f) / site.Tensor.Count, null, site.Tensor.ByteCount, weight.ByteCount, decision.Because)
+                (double)restored.AsSpan().Count(0f) / site.Tensor.Count, null, site.StoredBytes, weight.ByteCount, decision.Because)
             {
                 SignalToNoise = SignalToNoise(site.Tensor.ToFloats(), restored),
             };
@@ -66,8 +66,9 @@ internal static class ResultFacts
 
     /// <summary>The weights that <paramref name="plan"/> leaves alone.</summary>
     public static IEnumerable<SkippedWeight> Skipped(Planner planner, Plan plan) => plan.Weights.Zip(planner.Sites).Where(p => p.First.Encoding is null)
-        .Select(p => new SkippedWeight(p.Second.Name, p.Second.OperatorName, p.Second.Tensor.Shape.ToArray(), p.Second.Tensor.ByteCount, p.First.Code ?? Codes.RuleLeftAlone, p.First.Because))
-        .Concat(SiteFinder.Unmatched(planner.Prepared).Select(w => new SkippedWeight(w.Name, w.Readers, w.Tensor.Shape.ToArray(), w.Tensor.ByteCount, Codes.OperatorHasNoForm, w.Because)));
+        .Select(p => new SkippedWeight(p.Second.Name, p.Second.OperatorName, p.Second.Tensor.Shape.ToArray(), p.Second.StoredBytes, p.First.Code ?? Codes.RuleLeftAlone, p.First.Because))
+        .Concat(SiteFinder.Unmatched(planner.Prepared).Select(w => new SkippedWeight(w.Name, w.Readers, w.Tensor.Shape.ToArray(), w.Tensor.ByteCount, Codes.OperatorHasNoForm, w.Because)))
+        .Concat(SiteFinder.Integers(planner.Prepared).Select(w => new SkippedWeight(w.Name, w.Readers, w.Tensor.Shape.ToArray(), w.Tensor.ByteCount, Codes.WeightQuantized, w.Because)));
 
     private static ModelFacts Of(Model model, string sha256, long bytes, long multiplyAdds)
     {

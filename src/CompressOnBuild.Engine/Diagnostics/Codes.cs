@@ -207,6 +207,8 @@ public static class Codes
     public const string OperatorHasNoForm = "COB2107";
     /// <summary>Steps that change the graph need data.</summary>
     public const string StepsNeedData = "COB2108";
+    /// <summary>A weight is quantized already.</summary>
+    public const string WeightQuantized = "COB2110";
 
     // 3xxx: lock and caches
     /// <summary>The inputs of a lock file changed.</summary>

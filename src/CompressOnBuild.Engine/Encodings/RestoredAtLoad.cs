@@ -14,7 +14,7 @@ internal sealed class RestoredAtLoad(string id, int lowestOpset = 1, string? new
     public string Id => id;
 
     public string? Refuses(Site site, int opset) =>
-        site.Tensor.ElementType != ElementType.Float ? $"the weight is {site.Tensor.ElementType}, and only Float is restored at load"
+        site.Tensor.ElementType is not (ElementType.Float or ElementType.Float16) ? $"the weight is {site.Tensor.ElementType}, and only Float and Float16 are restored at load"
         : opset < lowestOpset ? $"{newest} needs operator set {lowestOpset}, the model has {opset}" : null;
 
     public void Write(IReadOnlyList<EncodedSite> sites) => WriteAll(sites);
@@ -24,6 +24,12 @@ internal sealed class RestoredAtLoad(string id, int lowestOpset = 1, string? new
     {
         var tables = new RestoringTables();
         foreach (var (site, weight) in sites)
-            RestoredWeight.Replace(site, new RestoringNodes(site.Weight.Graph, RestoredWeight.Spot(site), tables).Restore(weight));
+        {
+            var (graph, spot) = (site.Weight.Graph, RestoredWeight.Spot(site));
+            var restored = new RestoringNodes(graph, spot, tables).Restore(weight);
+            // A model that computes in 16 bits reads its weights in 16 bits.
+            if (site.Tensor.ElementType == ElementType.Float16) restored = graph.Insert(spot, "Cast", "c", [restored], [NodeAttribute.Int("to", (int)ElementType.Float16)]).Output(0)!;
+            RestoredWeight.Replace(site, restored);
+        }
     }
 }

@@ -13,8 +13,9 @@ internal sealed class Site
     private readonly Lazy<float> largest;
     private readonly Lazy<double> halfError;
 
-    internal Site(string name, Value weight, Tensor tensor, IReadOnlyList<SiteUse> uses, int[] channelAxes)
+    internal Site(string name, Value weight, Tensor tensor, IReadOnlyList<SiteUse> uses, int[] channelAxes, long? storedBytes = null)
     {
+        StoredBytes = storedBytes ?? tensor.ByteCount;
         Name = name;
         Weight = weight;
         Tensor = tensor;
@@ -28,6 +29,8 @@ internal sealed class Site
     public string Name { get; }
     public Value Weight { get; }
     public Tensor Tensor { get; }
+    /// <summary>Bytes in the file: fewer than the tensor's where it is stored in 16-bit floats and a Cast makes 32 of them.</summary>
+    public long StoredBytes { get; }
     public IReadOnlyList<SiteUse> Uses { get; }
     /// <summary>Axes of the tensor that index output channels.</summary>
     public IReadOnlyList<int> ChannelAxes { get; }

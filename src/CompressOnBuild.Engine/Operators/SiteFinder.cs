@@ -7,7 +7,7 @@ internal sealed record UnmatchedWeight(string Name, Tensor Tensor, string Reader
 
 /// <summary>
 /// Finds the weights of a model: initializers (also those that are inputs too), Constant nodes, in the main graph and in every body,
-/// read where they stand or captured from an outer scope.
+/// read where they stand or captured from an outer scope. One stored in 16-bit floats behind a Cast to 32 is found as what the Cast gives.
 /// </summary>
 internal static class SiteFinder
 {
@@ -25,6 +25,17 @@ internal static class SiteFinder
     {
         var (_, names, others) = Search(model);
         return [.. others.Select(o => new UnmatchedWeight(NewName(o.Value.Name, names), o.Value.Constant!, Readers(o.Value), o.Because))];
+    }
+
+    /// <summary>
+    /// The weights that are integers already, whoever made them so (DequantizeLinear, QLinear and Integer operators, MatMulNBits, codes that are restored at
+    /// load): they are kept, because rounding what was rounded only adds error.
+    /// </summary>
+    public static IReadOnlyList<UnmatchedWeight> Integers(Model model)
+    {
+        var found = model.Graphs().SelectMany(g => g.Initializers.Concat(g.Nodes.Where(n => n.Is("Constant")).Select(n => n.Output(0)).OfType<Value>()))
+            .Where(v => v.Constant is { } t && t.ElementType.Bits() is > 0 and <= 8 && t.ElementType != ElementType.Bool && t.ByteCount >= LeastBytes && v.Uses.Count > 0);
+        return [.. found.Select(v => new UnmatchedWeight(v.Name, v.Constant!, Readers(v), $"stored as {v.Constant!.ElementType} already and read by {Readers(v)}: rounding it again would only add error"))];
     }
 
     private static string Readers(Value value) => value.Uses.Count == 0 ? "output"
@@ -48,6 +59,10 @@ internal static class SiteFinder
         void Add(Value value)
         {
             if (value.Constant is not { } tensor || !tensor.ElementType.IsFloat() || tensor.Count < 2) return;
+            var stored = tensor.ByteCount;
+            if (tensor.ElementType is ElementType.Float16 or ElementType.BFloat16 && value.Uses is [var cast] && cast.Node.Is("Cast") && cast.Node.Int("to", 0) == (int)ElementType.Float
+                && cast.Node.Graph == value.Graph && cast.Node.Output(0) is { } wide && !shown.Contains(value) && !(model.IrVersion >= 4 && value.IsGraphInput))
+                (value, tensor) = (wide, Tensor.Create(tensor.ToFloats(), [.. tensor.Shape]));
             SiteUse[] uses = [.. value.Uses.Select(u => new SiteUse(u.Node, u.Index, OperatorTable.Find(u.Node, u.Index)))];
             var first = uses.FirstOrDefault(u => u.Operator is not null);
             if (tensor.Rank < 2) return;
@@ -59,7 +74,7 @@ internal static class SiteFinder
             if (left is not null) return;
             var axes = first!.Operator!.ChannelAxes(first.Node, tensor.Rank);
             if (axes.Any(a => a < 0 || a >= tensor.Rank)) return; // no valid model: the runtime says so
-            sites.Add(new Site(NewName(value.Name, names), value, tensor, uses, axes));
+            sites.Add(new Site(NewName(value.Name, names), value, tensor, uses, axes, stored));
         }
     }
 

@@ -7,7 +7,7 @@ namespace CompressOnBuild.Placement;
 /// 1. The given nodes (whose weights are static) are integer.
 /// 2. Nodes between them join when an integer kernel exists, all their data inputs come quantized from integer nodes, and somebody behind
 ///    them wants integers. So a chain stays in integers and no lone pair is written around a float operator.
-/// 3. The data inputs of integer nodes are quantized, and their outputs where the kernel's output is an integer.
+/// 3. The data inputs of integer nodes are quantized, and their outputs where the kernel's output is an integer; what the model quantizes itself stays as it is.
 /// </summary>
 internal sealed class QuantizedRegion
 {
@@ -62,6 +62,11 @@ internal sealed class QuantizedRegion
     // The integer matrix products can give floats; a convolution is fused only when its output is quantized.
     private static bool IsIntegerOutput(Node node) => node.OpType is not ("Gemm" or "MatMul");
 
+    // In a model that came quantized: a second pair around it would round twice.
+    private static bool IsQuantized(Value value) => value.Producer is { } producer && producer.Is("DequantizeLinear");
+
+    private static bool GetsQuantized(Value value) => !value.IsGraphOutput && value.Uses.Count > 0 && value.Uses.All(u => u.Node.Is("QuantizeLinear"));
+
     private IEnumerable<QuantizedValue> Collect(Graph graph)
     {
         var seen = new HashSet<Value>();
@@ -69,12 +74,12 @@ internal sealed class QuantizedRegion
         {
             if (!integers.Contains(node)) continue;
             foreach (var input in QdqRules.DataInputs(node))
-                if (seen.Add(input)) yield return new QuantizedValue(input, FromInteger: false, null, null);
+                if (!IsQuantized(input) && seen.Add(input)) yield return new QuantizedValue(input, FromInteger: false, null, null);
             var activation = QdqRules.AbsorbedActivation(node);
             if (activation is not null && !absorbed.Contains(activation)) activation = null;
             var output = (activation ?? node).Output(0)!;
             var wanted = IsIntegerOutput(node) || output.Uses.Any(u => integers.Contains(u.Node));
-            if (!wanted || !seen.Add(output)) continue;
+            if (!wanted || GetsQuantized(output) || !seen.Add(output)) continue;
             var source = QdqRules.Of(node) == QdqBehaviour.Same ? node.Input(0) : null;
             yield return new QuantizedValue(output, FromInteger: true, source, activation);
         }

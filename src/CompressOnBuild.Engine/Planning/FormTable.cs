@@ -41,10 +41,10 @@ internal static class FormTable
         runtime ??= Capabilities.Of(Target.Cpu);
         string? Refuses(IEncoding encoding, int width = 8) => encoding.Refuses(site, opset) ?? runtime.Refuses(encoding.Id, width);
         if (wanted == WeightForm.None) return new(site.Name, WeightForm.None, null, 32, because, Codes.RuleLeftAlone);
-        if (site.Tensor.ElementType != Onnx.ElementType.Float)
-            return new(site.Name, WeightForm.None, null, 32, $"the weight is stored as {site.Tensor.ElementType}, not as 32-bit floats", Codes.WeightNotFloat);
-        if (Bytes(site, wanted == WeightForm.Fp16 ? 16 : wanted == WeightForm.Palette ? Math.Min(bits, 8) : 8) >= site.Tensor.ByteCount)
-            return new(site.Name, WeightForm.None, null, 32, $"{site.Tensor.ByteCount} bytes: scales and nodes would take more than the codes save", Codes.WeightTooSmall);
+        if (site.Tensor.ElementType is not (Onnx.ElementType.Float or Onnx.ElementType.Float16))
+            return new(site.Name, WeightForm.None, null, 32, $"the weight is stored as {site.Tensor.ElementType}, not as 32-bit or 16-bit floats", Codes.WeightNotFloat);
+        if (Bytes(site, wanted == WeightForm.Fp16 ? 16 : wanted == WeightForm.Palette ? Math.Min(bits, 8) : 8) >= site.StoredBytes)
+            return new(site.Name, WeightForm.None, null, 32, $"{site.StoredBytes} bytes: scales and nodes would take more than the codes save", Codes.WeightTooSmall);
         if (!float.IsFinite(site.LargestMagnitude))
             return new(site.Name, WeightForm.None, null, 32, "the weight holds NaN or infinity, which no smaller form keeps", Codes.WeightOutOfRange);
         if (wanted == WeightForm.Fp16 && !HalfWeight.Fits(site.LargestMagnitude))
@@ -56,7 +56,7 @@ internal static class FormTable
         var reasons = new List<string>();
         if (wanted == WeightForm.Palette)
         {
-            var refused = Bytes(site, bits, palette: true) < site.Tensor.ByteCount ? EncodingTable.Palette.Refuses(site, opset) : "its palette would take more than the indices save";
+            var refused = Bytes(site, bits, palette: true) < site.StoredBytes ? Refuses(EncodingTable.Palette, bits) : "its palette would take more than the indices save";
             if (refused is null) return new(site.Name, WeightForm.Palette, EncodingTable.Palette.Id, bits, because);
             reasons.Add($"no palette: {refused}");
             bits = 8;
@@ -134,7 +134,7 @@ internal static class FormTable
     }
 
     /// <inheritdoc cref="Bytes(Site, int, bool)"/>
-    public static long Bytes(Site site, WeightDecision decision) => decision.Encoding is null ? site.Tensor.ByteCount : Bytes(site, decision.Bits, decision.Form == WeightForm.Palette);
+    public static long Bytes(Site site, WeightDecision decision) => decision.Encoding is null ? site.StoredBytes : Bytes(site, decision.Bits, decision.Form == WeightForm.Palette);
 
     private static string Join(string because, List<string> reasons) => reasons.Count == 0 ? because : $"{because} ({string.Join("; ", reasons)})";
 }

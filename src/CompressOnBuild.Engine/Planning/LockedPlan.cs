@@ -46,7 +46,7 @@ internal static class LockedPlan
     private static string? Misfit(WeightDecision weight, Site site, int opset, Capabilities runtime)
     {
         if (weight.Encoding is null) return weight.Form != WeightForm.None || weight.SaturationSafe ? $"is left alone and has the form '{weight.Form}'" : null;
-        if (site.Tensor.ElementType != ElementType.Float || !float.IsFinite(site.LargestMagnitude)) return "holds values that no smaller form keeps";
+        if (site.Tensor.ElementType is not (ElementType.Float or ElementType.Float16) || !float.IsFinite(site.LargestMagnitude)) return "holds values that no smaller form keeps";
         if (weight.Encoding == EncodingTable.HalfCast.Id)
             return weight is { Form: WeightForm.Fp16, Bits: 16, SaturationSafe: false } && Weights.HalfWeight.Fits(site.LargestMagnitude) ? null : "cannot be written in 16 bits";
         if (EncodingTable.All.FirstOrDefault(e => e.Id == weight.Encoding) is not { } encoding) return $"has the unknown encoding '{weight.Encoding}'";

@@ -62,7 +62,7 @@ internal sealed class Planner
 
     /// <summary>Inputs of convolutions whose channel means correct the bias, with the axis of the channels.</summary>
     public static IReadOnlyDictionary<string, int> MeansToObserve(Model prepared) => SiteFinder.Find(prepared)
-        .Where(s => s.IsObservable && s.SingleNode is { } n && n.Is("Conv")).Select(s => s.SingleNode!.Input(0)!.Name).Distinct().ToDictionary(n => n, _ => 1, StringComparer.Ordinal);
+        .Where(s => s.IsObservable && s.Tensor.ElementType == ElementType.Float && s.SingleNode is { } n && n.Is("Conv")).Select(s => s.SingleNode!.Input(0)!.Name).Distinct().ToDictionary(n => n, _ => 1, StringComparer.Ordinal);
 
     /// <summary>Gram matrices that repair the rounding of weights; none where the recipe does not want that.</summary>
     public static IReadOnlyList<GramRequest> GramsToObserve(Model prepared, Recipe recipe) =>

@@ -32,7 +32,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
 
     /// <summary>The bias of the only convolution that reads the weight, where it is a constant; null where there is none to correct.</summary>
     public static Tensor? Bias(Site site) =>
-        site.SingleNode is { } node && node.Is("Conv") && node.Input(2)?.Constant is { } bias && bias.Count == site.Tensor.Shape[0] ? bias : null;
+        site.SingleNode is { } node && node.Is("Conv") && node.Input(2)?.Constant is { ElementType: ElementType.Float } bias && bias.Count == site.Tensor.Shape[0] ? bias : null;
 
     /// <summary>The prepared model with <paramref name="plan"/> applied; the prepared model is not changed.</summary>
     public Model Apply(Plan plan)

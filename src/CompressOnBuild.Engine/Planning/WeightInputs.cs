@@ -17,7 +17,7 @@ internal static class WeightInputs
 
     private static GramRequest? Of(Site site, bool withOne)
     {
-        if (!site.IsObservable || site.SingleNode is not { } node || node.Input(0) is not { } input || site.Operator is not { WeightInput: 1 } kind) return null;
+        if (!site.IsObservable || site.Tensor.ElementType != ElementType.Float || site.SingleNode is not { } node || node.Input(0) is not { } input || site.Operator is not { WeightInput: 1 } kind) return null;
         var shape = site.Tensor.Shape;
         PatchGeometry? patches = null;
         long width;

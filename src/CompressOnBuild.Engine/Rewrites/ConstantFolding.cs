@@ -8,7 +8,7 @@ namespace CompressOnBuild.Rewrites;
 /// Also <c>Shape</c> of a value whose whole shape is certain (<see cref="ShapeFacts"/>).
 /// Legal when
 /// - the operator is one of <see cref="FoldableOperators"/>: deterministic, of the default domain, without bodies, and with outputs whose size is known from its inputs before it runs;
-///   QuantizeLinear and DequantizeLinear are not among them: they are how a small weight is stored;
+///   QuantizeLinear, DequantizeLinear and a Cast of 8-bit integers or 16-bit floats are not among them: they are how a small weight is stored;
 /// - every input is constant and cannot be set by a caller;
 /// - the model gets no bigger: the outputs have at most as many bytes as the constants that only this node reads, or at most 1 KiB each;
 ///   an eager folding counts all constants that the node reads, and whoever asks for it looks at the whole model afterwards (<see cref="StandardRewrites"/>).
@@ -17,6 +17,8 @@ namespace CompressOnBuild.Rewrites;
 internal sealed class ConstantFolding(ConstantEvaluator evaluate, bool eager = false) : IRewrite
 {
     private const long AlwaysSmall = 1024;
+    // Fewer elements are an axis or a scale.
+    private const int StoredWeight = 64;
     // The longest chains of shape arithmetic have some ten nodes; a hostile chain of thousands stays a chain.
     private const int MaxRounds = 32;
 
@@ -65,6 +67,7 @@ internal sealed class ConstantFolding(ConstantEvaluator evaluate, bool eager = f
 
     private bool IsFoldable(Node node)
     {
+        if (node.Is("Cast") && node.Input(0)?.Constant is { Count: >= StoredWeight } stored && stored.ElementType.Bits() <= 16 && stored.ElementType is not (ElementType.Bool or ElementType.Int16 or ElementType.UInt16)) return false;
         if (node.Domain.Length > 0 || node.Is("Constant") || node.Bodies.Any() || node.Outputs.Count(o => o is not null) != 1 || node.Output(0) is null) return false;
         var inputs = new List<Tensor?>();
         foreach (var input in node.Inputs)

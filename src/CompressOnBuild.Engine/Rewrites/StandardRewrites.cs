@@ -21,6 +21,7 @@ internal static class StandardRewrites
         new ChannelAffineFolding(),
         // A Mul and an Add may have stood between a layer and its BatchNormalization.
         new BatchNormalizationFolding(),
+        new WeightDequantizeFolding(),
         new ConstantSharing(),
         new UnusedRemoval(),
     ];

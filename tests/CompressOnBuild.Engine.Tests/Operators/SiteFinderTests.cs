@@ -90,7 +90,7 @@ public class SiteFinderTests
             .Node("Gather", ["w", "i"], ["e"]).Node("Gemm", ["x", "w"], ["y"], NodeAttribute.Int("transB", 1)).Build();
         var site = SiteFinder.Find(model).Single();
         Assert.IsNull(site.Operator);
-        foreach (var encoding in CompressOnBuild.Encodings.EncodingTable.All) Assert.AreEqual(encoding.Id is "cast-mul" or "packed-mul", encoding.Refuses(site, 17) is null, encoding.Id);
+        foreach (var encoding in CompressOnBuild.Encodings.EncodingTable.All) Assert.AreEqual(encoding is CompressOnBuild.Encodings.RestoredAtLoad, encoding.Refuses(site, 17) is null, encoding.Id);
         Equivalence.Holds(EncodedCase.Of(model, "cast-mul")!.Reference, EncodedCase.Of(model, "cast-mul")!.Encoded, given: MatrixCase.Given);
     }
 
