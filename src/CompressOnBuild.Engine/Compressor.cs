@@ -39,6 +39,9 @@ public sealed class Compressor
     private readonly Capabilities runtime;
     /// <summary>A rewrite made the model faster by itself, whatever becomes of its weights.</summary>
     private bool movedToLoad;
+    private Session session = null!;
+    private EvaluationData? data;
+    private Evaluator? evaluator;
 
     private Compressor(CompressionRequest request, ICompressionLog log, CancellationToken cancel)
     {
@@ -53,10 +56,26 @@ public sealed class Compressor
     {
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(log);
-        return new Compressor(request, log, cancel).Run();
+        var compressor = new Compressor(request, log, cancel);
+        try { return compressor.run.Finish(compressor.Make(), compressor.session, compressor.data, compressor.evaluator); }
+        finally { compressor.Close(); }
     }
 
-    private CompressionResult Run()
+    /// <summary>Compresses without judging and writing: <paramref name="look"/> sees the model, the session of the original and the data.</summary>
+    internal static T Make<T>(CompressionRequest request, ICompressionLog log, Func<CandidateModel, Session, EvaluationData?, T> look, CancellationToken cancel)
+    {
+        var compressor = new Compressor(request, log, cancel);
+        try { return look(compressor.Make(), compressor.session, compressor.data); }
+        finally { compressor.Close(); }
+    }
+
+    private void Close()
+    {
+        data?.Dispose();
+        session?.Dispose();
+    }
+
+    private CandidateModel Make()
     {
         var recipe = Recipe.Load(request.Recipe);
         OutputFolder.Prepare(request);
@@ -65,28 +84,29 @@ public sealed class Compressor
         run.Load();
         WarnOfNewerNeeds();
         if (File.Exists(request.Recipe)) run.NoteInput(request.Recipe);
-        using var session = new Session(run.Original, run.Settings("original"));
-        using var data = run.OpenData(session);
+        session = new Session(run.Original, run.Settings("original"));
+        data = run.OpenData(session);
         var inputs = Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data, runtime), data?.Metrics.Select(m => m.Name) ?? [], (recipe.Search || recipe.SearchesAmounts) && data is not null ? Limits : null);
         var locked = modelLock?.Follow(inputs);
-        var evaluator = run.Evaluator(session, data);
+        evaluator = run.Evaluator(session, data);
         var restructured = Restructure(Prepare(session, data, recipe), recipe, data, evaluator, locked);
         var prepared = restructured.Model;
         // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
         var statistics = locked is null || recipe.RoundsByCalibration ? Calibrate(prepared, data, recipe) : null;
 
         var planner = new Planner(prepared, recipe, statistics, runtime);
-        var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
+        var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel }, recipe.Rounding);
+        var repair = recipe.StatisticsMatching && statistics is not null && data is not null ? Repair(prepared, transformer, statistics, planner) : null;
         if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
-        var (plan, tried) = locked is null ? MakePlan(planner, transformer, recipe, evaluator, data, inputs) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
-        plan = transformer.WithBiases(plan) with { Structure = restructured.Rounds.Count > 0 ? restructured.Rounds : null };
+        var (plan, tried) = locked is null ? MakePlan(planner, transformer, repair, recipe, inputs) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
+        plan = (repair?.Repair(plan) ?? transformer.WithBiases(plan)) with { Structure = restructured.Rounds.Count > 0 ? restructured.Rounds : null };
         var (compressed, bytes) = Transform(transformer, plan);
         statistics?.ForgetGrams();
 
         var multiplyAdds = restructured.Rounds.Count > 0 ? restructured.MultiplyAddsBefore : locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
         SkippedWeight[] skipped = [.. ResultFacts.Skipped(planner, plan)];
         if (skipped.Count(s => s.Code == Codes.WeightQuantized) is > 0 and var kept) run.Steps.Add($"kept {kept} {(kept == 1 ? "weight that is" : "weights that are")} integers already");
-        return run.Finish(new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, restructured.Rounds.Count > 0 ? restructured.MultiplyAdds : multiplyAdds))
+        return new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, restructured.Rounds.Count > 0 ? restructured.MultiplyAdds : multiplyAdds))
         {
             Weights = [.. ResultFacts.Weights(planner, transformer, plan).Select(w => restructured.Ranks.TryGetValue(w.Name, out var rank) ? w with { Rank = rank } : w)],
             Skipped = skipped,
@@ -97,7 +117,7 @@ public sealed class Compressor
             Plan = plan,
             Lock = modelLock,
             IsSmallerExpected = plan.Structure is not null || plan.Weights.Any(d => d.Encoding is not null),
-        }, session, data, evaluator);
+        };
     }
 
     private SearchLimits Limits => new(request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop,
@@ -198,6 +218,12 @@ public sealed class Compressor
         }, cancel);
     }
 
+    private OutputRepair Repair(Model prepared, Transformer transformer, Statistics seen, Planner planner)
+    {
+        var samples = new Lazy<IReadOnlyDictionary<string, Tensor>[]>(() => [.. data!.CalibrationRuns(OutputRepair.Samples(seen, planner.Sites)).Read(cancel)]);
+        return new OutputRepair(prepared, transformer, model => new LayerwiseRun(model, samples.Value, run.Settings("compressed"), run.Threads, cancel), new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
+    }
+
     private void ChooseRanges(Planner planner, Transformer transformer, Session session, EvaluationData data)
     {
         log.Stage("choosing ranges");
@@ -214,7 +240,7 @@ public sealed class Compressor
     private Tensor[][] Outputs(Session model, IReadOnlyDictionary<string, Tensor>[] samples) =>
         [.. samples.AsParallel().AsOrdered().WithDegreeOfParallelism(run.Threads).Select(s => model.Run(s, cancel))];
 
-    private (Plan Plan, IReadOnlyList<CandidateResult> Candidates) MakePlan(Planner planner, Transformer transformer, Recipe recipe, Evaluator? evaluator, EvaluationData? data, Fingerprint inputs)
+    private (Plan Plan, IReadOnlyList<CandidateResult> Candidates) MakePlan(Planner planner, Transformer transformer, OutputRepair? repair, Recipe recipe, Fingerprint inputs)
     {
         if (!recipe.Search) return (planner.ByRules(), []);
         if (evaluator is null || data is null)
@@ -222,8 +248,8 @@ public sealed class Compressor
         log.Stage("measuring the original on the selection split");
         var reference = evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
         var few = data.CalibrationRuns(recipe.Widths.Count > 0 ? WidthSamples : FidelitySamples).Read(cancel).ToArray();
-        using var session = new Session(planner.Prepared, run.Settings("prepared"));
-        var expected = Outputs(session, few);
+        using var floats = new Session(planner.Prepared, run.Settings("prepared"));
+        var expected = Outputs(floats, few);
         var budget = new SearchBudget(request.TimeBudget ?? recipe.TimeBudget, TimeProvider.System);
         using var journal = SearchJournal.Open(Path.Combine(request.Output, JournalFile), $"{inputs} {request.Goal} {request.Target} {Processor.Kind}");
         var (plan, tried) = Chosen();
@@ -245,7 +271,7 @@ public sealed class Compressor
 
         Trial Measure(Plan plan)
         {
-            var bytes = OnnxWriter.ToBytes(transformer.Apply(plan));
+            var bytes = OnnxWriter.ToBytes(transformer.Apply(repair?.Repair(plan) ?? plan));
             using var candidate = new Session(bytes, run.Settings("compressed"));
             var compared = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel);
             var primary = compared.Metrics[0];

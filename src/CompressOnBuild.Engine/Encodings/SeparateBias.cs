@@ -31,7 +31,8 @@ internal static class SeparateBias
     /// <summary>The bias of a Gemm, or what the Add behind a MatMul adds; null without one.</summary>
     public static Value? BiasOf(Node product) => product.Is("Gemm") ? product.Input(2) : AddBehind(product) is { } use ? use.Node.Input(1 - use.Index) : null;
 
-    private static Use? AddBehind(Node product) =>
+    /// <summary>Where an Add that alone reads the product reads it; null where there is none.</summary>
+    public static Use? AddBehind(Node product) =>
         product.Output(0) is { Uses: [var use], IsGraphOutput: false } && use.Node.Is("Add") && use.Node.Graph == product.Graph ? use : null;
 
     private static Node Subtract(Node before, Value product, Value bias)

@@ -45,13 +45,14 @@ internal static class LockFileReader
 
     private static LockEntry Entry(PositionedJson json)
     {
-        var members = Members(json, "an entry", ["inputs", "weights", "activations", "biases", "joinRegions", "result"], ["structure"]);
+        var members = Members(json, "an entry", ["inputs", "weights", "activations", "biases", "joinRegions", "result"], ["structure", "gains"]);
         var inputs = Members(members["inputs"], "'inputs'", [], [.. Fingerprint.Known.Select(p => p.Name)]);
         return new LockEntry(
             new Fingerprint(inputs.ToDictionary(p => p.Key, p => p.Value.AsString(p.Key), StringComparer.Ordinal)),
             new Plan(Once(members["weights"], "weights", Weight, w => w.Site), Once(members["activations"], "activations", Value, v => v.Value),
                 members["joinRegions"].AsBool("joinRegions"), Once(members["biases"], "biases", Bias, b => b.Site),
-                members.TryGetValue("structure", out var structure) ? Structure(structure) : null),
+                members.TryGetValue("structure", out var structure) ? Structure(structure) : null,
+                members.TryGetValue("gains", out var gains) ? Once(gains, "gains", Gain, g => g.Site) : null),
             Result(members["result"]));
     }
 
@@ -121,11 +122,18 @@ internal static class LockFileReader
     private static BiasDecision Bias(PositionedJson json)
     {
         var members = Members(json, "a bias", ["weight", "steps"]);
-        const int Most = Techniques.Quantization.BiasCorrection.MostSteps;
-        return new BiasDecision(members["weight"].AsString("weight"), [.. members["steps"].AsString("steps").Split(' ').Select(s =>
-            int.TryParse(s, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var step) && Math.Abs((long)step) <= Most ? step
-                : throw members["steps"].Invalid("steps", $"a list of whole numbers from -{Most} to {Most}, with one space between"))]);
+        return new BiasDecision(members["weight"].AsString("weight"), Steps(members["steps"], Techniques.Quantization.BiasCorrection.MostSteps));
     }
+
+    private static GainDecision Gain(PositionedJson json)
+    {
+        var members = Members(json, "a gain", ["weight", "steps"]);
+        return new GainDecision(members["weight"].AsString("weight"), Steps(members["steps"], Techniques.Quantization.StatisticsMatching.MostSteps));
+    }
+
+    private static int[] Steps(PositionedJson json, int most) => [.. json.AsString("steps").Split(' ').Select(s =>
+        int.TryParse(s, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var step) && Math.Abs((long)step) <= most ? step
+            : throw json.Invalid("steps", $"a list of whole numbers from -{most} to {most}, with one space between"))];
 
     private static LockedResult Result(PositionedJson json)
     {

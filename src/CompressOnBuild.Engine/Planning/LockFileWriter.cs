@@ -47,6 +47,7 @@ internal static class LockFileWriter
                   "biases": [
             {{Lines(plan.Biases!.OrderBy(b => b.Site, StringComparer.Ordinal).Select(Bias))}}
                   ],
+            {{(plan.Gains is not { Count: > 0 } gains ? "" : $"      \"gains\": [\n{Lines(gains.OrderBy(g => g.Site, StringComparer.Ordinal).Select(Gain))}\n      ],")}}
                   "joinRegions": {{(plan.JoinRegions ? "true" : "false")}},
                   "result": {
                     "sha256": {{Text(result.Sha256)}},
@@ -100,6 +101,8 @@ internal static class LockFileWriter
         $"{{ \"name\": {Text(value.Value)}, \"scale\": {value.Parameters.Scale.ToString("R", CultureInfo.InvariantCulture)}, \"zeroPoint\": {value.Parameters.ZeroPoint} }}";
 
     private static string Bias(BiasDecision bias) => $"{{ \"weight\": {Text(bias.Site)}, \"steps\": \"{string.Join(' ', bias.Steps)}\" }}";
+
+    private static string Gain(GainDecision gain) => $"{{ \"weight\": {Text(gain.Site)}, \"steps\": \"{string.Join(' ', gain.Steps)}\" }}";
 
     private static string Metric(LockedMetric metric) =>
         $"  {{ \"name\": {Text(metric.Name)}, \"value\": {metric.Value.ToString("R", CultureInfo.InvariantCulture)}, \"samples\": {metric.Samples} }}";

@@ -29,12 +29,12 @@ internal static class LockedPlan
         Require(region.Values.FirstOrDefault(v => v.Source is { } source && values.TryGetValue(source.Name, out var shared) && shared != values[v.Value.Name])?.Value.Name,
             "the activation", "must have the scale and zero point of the one it comes from");
 
-        foreach (var bias in plan.Biases!)
+        foreach (var (site, count, list) in plan.Biases!.Select(b => (b.Site, b.Steps.Count, "biases")).Concat((plan.Gains ?? []).Select(g => (g.Site, g.Steps.Count, "gains"))))
         {
-            if (!decisions.TryGetValue(bias.Site, out var weight) || weight.Encoding is null || weight.Form == WeightForm.Fp16 || Transformer.Bias(sites[bias.Site])?.Count != bias.Steps.Count)
-                throw Error($"'biases' corrects the bias of '{bias.Site}', which has none of {bias.Steps.Count} channels to correct");
+            if (!decisions.TryGetValue(site, out var weight) || weight.Encoding is null || weight.Form == WeightForm.Fp16 || Transformer.Bias(sites[site])?.Count != count)
+                throw Error($"'{list}' corrects the layer of '{site}', which has no bias of {count} channels to correct");
         }
-        var biases = plan.Biases.ToDictionary(b => b.Site, StringComparer.Ordinal);
+        var biases = plan.Biases!.ToDictionary(b => b.Site, StringComparer.Ordinal);
         return plan with { Weights = weights, Biases = [.. planner.Sites.Where(s => biases.ContainsKey(s.Name)).Select(s => biases[s.Name])] };
 
         void Require(string? name, string what, string why) { if (name is not null) throw Error($"{what} '{name}' {why}"); }

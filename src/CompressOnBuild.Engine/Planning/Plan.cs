@@ -12,8 +12,11 @@ internal sealed record WeightDecision(string Site, WeightForm Form, string? Enco
 /// <summary>Parameters of one quantized activation.</summary>
 internal sealed record ValueDecision(string Value, QuantizationParameters Parameters);
 
-/// <summary>What is added to the bias of the convolution that reads the weight <paramref name="Site"/>, one figure an output channel, as <see cref="Techniques.Quantization.BiasCorrection.Steps"/> counts.</summary>
+/// <summary>What is added to the bias of the layer that reads the weight <paramref name="Site"/>, one figure an output channel, as <see cref="Techniques.Quantization.BiasCorrection.Steps"/> counts.</summary>
 internal sealed record BiasDecision(string Site, IReadOnlyList<int> Steps);
+
+/// <summary>What the scales of the weight <paramref name="Site"/> are multiplied with, one figure an output channel, as <see cref="Techniques.Quantization.StatisticsMatching.Gain"/> counts.</summary>
+internal sealed record GainDecision(string Site, IReadOnlyList<int> Steps);
 
 /// <summary>The whole plan: plain data, names only. What is executed, reported and locked.</summary>
 /// <param name="Weights">One decision for every site, in the model's order.</param>
@@ -21,4 +24,5 @@ internal sealed record BiasDecision(string Site, IReadOnlyList<int> Steps);
 /// <param name="JoinRegions">Whether operators between integer nodes run on integers too.</param>
 /// <param name="Biases">Biases to correct; null: not worked out yet, which <see cref="Transformer"/> does.</param>
 /// <param name="Structure">What changed the graph before: all other names are those of the model that it left. Null: nothing.</param>
-internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions, IReadOnlyList<BiasDecision>? Biases = null, IReadOnlyList<StructureRound>? Structure = null);
+/// <param name="Gains">Scales to correct; null: none.</param>
+internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions, IReadOnlyList<BiasDecision>? Biases = null, IReadOnlyList<StructureRound>? Structure = null, IReadOnlyList<GainDecision>? Gains = null);

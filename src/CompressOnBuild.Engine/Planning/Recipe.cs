@@ -83,10 +83,15 @@ public sealed record Recipe
     public IReadOnlyList<RecipeStep> Steps { get; init; } = [];
     /// <summary>Whether how much a step takes away is found by measuring.</summary>
     internal bool SearchesAmounts => Steps.Any(s => s.Amount is null);
+    /// <summary>Whether codes are moved to where no single one can be changed for the better (<see cref="Techniques.Quantization.RoundingDescent"/>).</summary>
+    public bool RoundingDescent { get; init; }
+    internal RoundingRepair Rounding => (ErrorFeedback ? RoundingRepair.ErrorFeedback : 0) | (RoundingDescent ? RoundingRepair.Descent : 0);
+    /// <summary>Whether each layer of the quantized model is matched to the float model's on calibration data (<see cref="Techniques.Quantization.StatisticsMatching"/>), instead of correcting biases by means alone.</summary>
+    public bool StatisticsMatching { get; init; }
     /// <summary>Whether it quantizes activations statically, with ranges that are to be chosen by measuring.</summary>
     internal bool ChoosesRanges => Calibration.Method == CalibrationMethod.Auto && Widths.Count == 0 && Rules.Any(r => r.Form is WeightForm.Static or WeightForm.Auto);
     /// <summary>Whether it rounds weights by what calibration sees.</summary>
-    internal bool RoundsByCalibration => ErrorFeedback && (Search || Rules.Any(r => r.Form is not (WeightForm.None or WeightForm.Fp16)));
+    internal bool RoundsByCalibration => Rounding != RoundingRepair.None && (Search || Rules.Any(r => r.Form is not (WeightForm.None or WeightForm.Fp16)));
 
     /// <summary>The operators a rule can name.</summary>
     public static IReadOnlyList<string> Operators { get; } = [.. OperatorTable.Rows.Select(r => r.OpType).Distinct().Order(StringComparer.Ordinal)];
@@ -139,6 +144,8 @@ public sealed record Recipe
             var text = new StringBuilder("recipe 1\n");
             text.Append(CultureInfo.InvariantCulture, $"search {Search}\nbiasCorrection {BiasCorrection}\nerrorFeedback {ErrorFeedback}\n");
             if (TimeBudget is { } budget) text.Append(CultureInfo.InvariantCulture, $"timeBudget {budget.TotalSeconds:R}\n");
+            if (RoundingDescent) text.Append("roundingDescent\n");
+            if (StatisticsMatching) text.Append("statisticsMatching\n");
             if (Widths.Count > 0) text.Append(CultureInfo.InvariantCulture, $"widths {string.Join(",", Widths)}\n");
             if (Palettes.Count > 0) text.Append(CultureInfo.InvariantCulture, $"palettes {string.Join(",", Palettes)}\n");
             text.Append(CultureInfo.InvariantCulture, $"calibration {Calibration.Method} {Calibration.Percentile:R} {Calibration.Samples}\n");

@@ -26,7 +26,7 @@ internal static class RecipeReader
     public static Recipe Read(byte[] bytes, string name, string file)
     {
         var root = PositionedJson.Parse(bytes, file, Kind);
-        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "steps", "rules", "widths", "palettes", "calibration", "biasCorrection", "errorFeedback");
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "steps", "rules", "widths", "palettes", "calibration", "biasCorrection", "errorFeedback", "roundingDescent", "statisticsMatching");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
@@ -45,6 +45,8 @@ internal static class RecipeReader
             Rules = members.TryGetValue("rules", out var rules) ? [.. Array(rules, "rules").Select(r => Rule(r, search))] : [],
             Calibration = members.TryGetValue("calibration", out var calibration) ? Calibration(calibration) : new RecipeCalibration(),
             ErrorFeedback = !members.TryGetValue("errorFeedback", out var feedback) || Boolean(feedback, "errorFeedback"),
+            RoundingDescent = members.TryGetValue("roundingDescent", out var descent) && Boolean(descent, "roundingDescent"),
+            StatisticsMatching = members.TryGetValue("statisticsMatching", out var matching) && Boolean(matching, "statisticsMatching"),
             BiasCorrection = !members.TryGetValue("biasCorrection", out var correction) || Boolean(correction, "biasCorrection"),
         };
     }

@@ -8,11 +8,15 @@ using CompressOnBuild.Weights;
 
 namespace CompressOnBuild.Planning;
 
+/// <summary>What repairs the rounding of weights whose inputs calibration saw.</summary>
+[Flags]
+internal enum RoundingRepair { None = 0, ErrorFeedback = 1, Descent = 2 }
+
 /// <summary>
 /// Executes a plan on a copy of the prepared model. Compressed weights are kept between plans: a search that tries fifty plans rounds
 /// every weight once.
 /// </summary>
-internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null)
+internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null, RoundingRepair repair = RoundingRepair.ErrorFeedback)
 {
     private readonly Dictionary<(string Site, WeightForm Form, int Bits, bool Safe), CompressedWeight> compressed = [];
     private (string? Site, IReadOnlyList<ErrorFeedback.Feedback?>? Feedback) last;
@@ -30,9 +34,24 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         return plan with { Biases = [.. biases.Where(b => b.Steps.Any(s => s != 0))] };
     }
 
-    /// <summary>The bias of the only convolution that reads the weight, where it is a constant; null where there is none to correct.</summary>
-    public static Tensor? Bias(Site site) =>
-        site.SingleNode is { } node && node.Is("Conv") && node.Input(2)?.Constant is { ElementType: ElementType.Float } bias && bias.Count == site.Tensor.Shape[0] ? bias : null;
+    /// <summary>The bias of the only layer that reads the weight (Conv, Gemm, or MatMul with an Add behind), where it is a constant of one figure a channel; null where there is none to correct.</summary>
+    public static Tensor? Bias(Site site) => BiasUse(site)?.Value.Constant;
+
+    /// <summary>The value that holds that bias plus the product.</summary>
+    public static Value Sum(Site site) => BiasUse(site) is { } use && use.Node.Is("Add") ? use.Node.Output(0)! : site.SingleNode!.Output(0)!;
+
+    private static (Node Node, int Input, Value Value)? BiasUse(Site site)
+    {
+        if (site.SingleNode is not { } node || site.Operator is not { WeightInput: 1 } || site.ChannelAxes.Count != 1) return null;
+        (Node Node, int Input)? place = node.OpType switch
+        {
+            "Conv" => (node, 2),
+            "Gemm" when node.Float("alpha", 1) == 1 && node.Float("beta", 1) == 1 => (node, 2),
+            "MatMul" when SeparateBias.AddBehind(node) is { } use => (use.Node, 1 - use.Index),
+            _ => null,
+        };
+        return place is { } p && p.Node.Input(p.Input) is { Constant: { ElementType: ElementType.Float, Rank: 1 } bias } value && bias.Count == site.Tensor.Shape[site.ChannelAxes[0]] ? (p.Node, p.Input, value) : null;
+    }
 
     /// <summary>The prepared model with <paramref name="plan"/> applied; the prepared model is not changed.</summary>
     public Model Apply(Plan plan)
@@ -42,7 +61,8 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var sites = SiteFinder.Find(model).ToDictionary(s => s.Name, StringComparer.Ordinal);
         var chosen = plan.Weights.Where(d => d.Encoding is not null).ToArray();
 
-        var weights = chosen.Select(d => (Encoding: EncodingTable.Find(d.Encoding!), Site: new EncodedSite(sites[d.Site], Weight(sites[d.Site], d)))).ToArray();
+        var gains = (plan.Gains ?? []).ToDictionary(g => g.Site, g => g.Steps, StringComparer.Ordinal);
+        var weights = chosen.Select(d => (Encoding: EncodingTable.Find(d.Encoding!), Site: new EncodedSite(sites[d.Site], WithGains(Weight(sites[d.Site], d), gains.GetValueOrDefault(d.Site))))).ToArray();
         foreach (var (site, steps) in plan.Biases!) Correct(sites[site], steps);
         RestoredAtLoad.WriteAll([.. weights.Where(w => w.Encoding is RestoredAtLoad).Select(w => w.Site)]);
         var integers = new HashSet<Node>();
@@ -70,8 +90,31 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         return weight;
     }
 
+    /// <summary>Whether a weight has scales of its channels that a gain can multiply.</summary>
+    public static bool HasScales(CompressedWeight weight) => weight is Quantized { ChannelAxes.Length: 1 } or Scaled { ChannelAxes.Length: 1 };
+
+    private static CompressedWeight WithGains(CompressedWeight weight, IReadOnlyList<int>? steps)
+    {
+        if (steps is null) return weight;
+        float[] Multiplied(float[] scales) => [.. scales.Select((s, c) => (float)(s * StatisticsMatching.Gain(steps[c])))];
+        return weight switch
+        {
+            Quantized q => new Quantized { Codes = q.Codes, Shape = q.Shape, ChannelAxes = q.ChannelAxes, Bits = q.Bits, Scales = Multiplied(q.Scales) },
+            Scaled s => new Scaled { Inner = s.Inner, Shape = s.Shape, ChannelAxes = s.ChannelAxes, Scales = Multiplied(s.Scales) },
+            _ => throw new InvalidOperationException($"{weight.GetType().Name} has no scales to correct."),
+        };
+    }
+
     /// <summary>Whether calibration showed what the weight is multiplied with, so that its rounding was repaired.</summary>
     public bool HasFeedback(Site site) => repaired.Contains(site.Name);
+
+    /// <summary>What repaired it, in the words of reports.</summary>
+    public string Technique => repair switch
+    {
+        RoundingRepair.Descent => "rounding by coordinate descent",
+        RoundingRepair.ErrorFeedback | RoundingRepair.Descent => "rounding with error feedback (GPTQ) and coordinate descent",
+        _ => "rounding with error feedback (GPTQ)",
+    };
 
     private static HalfWeight Half(Site site) => HalfWeight.Round(site.Tensor.ToFloats(), site.Tensor.Shape.ToArray())
         ?? throw new InvalidOperationException($"'{site.Name}' does not fit 16-bit floats; the planner must not ask for it.");
@@ -84,8 +127,14 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var plain = RoundToNearest.Quantize(weights, shape, [.. site.ChannelAxes], decision.Bits, saturationSafe: safe);
         if (FeedbackOf(site) is not { } seen) return plain;
         repaired.Add(site.Name);
-        if (site.ChannelAxes is [0]) return ErrorFeedback.Quantize(weights, plain, seen, safe, parallel);
-        return ErrorFeedback.Quantize(Rows(site), plain.Transposed(), seen, safe, parallel).Transposed();
+        if (site.ChannelAxes is [0]) return Repaired(weights, plain, seen, safe);
+        return Repaired(Rows(site), plain.Transposed(), seen, safe).Transposed();
+    }
+
+    private Quantized Repaired(float[] weights, Quantized rounded, IReadOnlyList<ErrorFeedback.Feedback?> seen, bool safe)
+    {
+        if (repair.HasFlag(RoundingRepair.ErrorFeedback)) rounded = ErrorFeedback.Quantize(weights, rounded, seen, safe, parallel);
+        return repair.HasFlag(RoundingRepair.Descent) ? RoundingDescent.Quantize(weights, rounded, seen, safe, parallel) : rounded;
     }
 
     private Scaled Palette(Site site, int bits)
@@ -130,8 +179,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
 
     private int[] Steps(Site site, WeightDecision decision)
     {
-        if (Bias(site) is not { } bias) return [];
-        var node = site.SingleNode!;
+        if (Bias(site) is not { } bias || site.SingleNode is not { } node || !node.Is("Conv")) return [];
         if (node.Input(0) is not { } input || !inputMeans.TryGetValue(input.Name, out var means)) return [];
         var (rows, columns, groups) = ((int)site.Tensor.Shape[0], (int)site.Tensor.Shape[1], (int)node.Int("group", 1));
         if (groups < 1 || means.Length != columns * groups || rows % groups != 0) return [];
@@ -141,8 +189,8 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
 
     private static void Correct(Site site, IReadOnlyList<int> steps)
     {
-        var node = site.SingleNode!;
-        var corrected = BiasCorrection.Corrected(Bias(site)!.ToFloats(), steps.ToArray().AsSpan());
-        node.SetInput(2, node.Graph.AddInitializer("b", Tensor.Create(corrected, corrected.Length)));
+        var (node, input, value) = BiasUse(site)!.Value;
+        var corrected = BiasCorrection.Corrected(value.Constant!.ToFloats(), steps.ToArray().AsSpan());
+        node.SetInput(input, node.Graph.AddInitializer("b", Tensor.Create(corrected, corrected.Length)));
     }
 }

@@ -33,6 +33,19 @@ internal static class AblationReport
         return text.Append("What each technique buys, against the original's outputs.\n\n").Append(bought).ToString();
     }
 
+    /// <summary>One row for each thing that was switched, as signal-to-noise ratio (dB) of the outputs.</summary>
+    public static string Write(string recipe, IReadOnlyList<(string Model, string Switched, FidelityRow Row)> rows)
+    {
+        var table = new MarkdownTable("model", "recipe " + recipe, ">bytes", ">SQNR in dB", ">against the recipe as it is", ">samples", ">seconds");
+        foreach (var of in rows.GroupBy(r => r.Model))
+        {
+            var full = of.First(r => r.Switched == AblationCommand.Full).Row;
+            foreach (var (_, switched, row) in of)
+                table.Add(of.Key, switched, Text($"{row.Share * 100:0.0} %"), Text($"{row.Decibels:0.00}"), row == full ? "" : row.Decibels == full.Decibels ? "changes nothing here" : Text($"{row.Decibels - full.Decibels:+0.00;-0.00;0.00}"), Text($"{row.Samples}"), Text($"{row.Seconds:0.0}"));
+        }
+        return table.ToString();
+    }
+
     private static void Add(MarkdownTable table, ZooRow row)
     {
         if (row.OriginalBytes == 0)

@@ -12,6 +12,8 @@ internal sealed record AblationVariant(string Technique, string Switched, Action
     [
         new("bias correction", "biasCorrection false", r => r["biasCorrection"] = false),
         new("error feedback", "errorFeedback false", r => r["errorFeedback"] = false),
+        Toggle("rounding by coordinate descent", "roundingDescent"),
+        Toggle("statistics matching", "statisticsMatching"),
         new("bias correction and error feedback", "both false", r => (r["biasCorrection"], r["errorFeedback"]) = (false, false)),
         .. new[] { "minmax", "percentile", "mse" }.Select(method => new AblationVariant("calibration method", $"method {method}", r =>
         {
@@ -19,6 +21,9 @@ internal sealed record AblationVariant(string Technique, string Switched, Action
             calibration["method"] = method;
         })),
     ];
+
+    // On where the recipe has it off, and off where it has it on.
+    private static AblationVariant Toggle(string technique, string key) => new(technique, $"{key} switched", r => r[key] = r[key]?.GetValue<bool>() != true);
 
     /// <summary>
     /// Writes the recipe <paramref name="text"/> with the thing switched to <paramref name="file"/>. False where the recipe is already so: there

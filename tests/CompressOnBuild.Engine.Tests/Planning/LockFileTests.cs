@@ -19,7 +19,7 @@ public class LockFileTests
     {
         var hostile = "a\"b\\\n\u001b[31m ##vso[task] <<<<<<< µ";
         var plan = new Plan([new("b", WeightForm.None, null, 32, hostile, Codes.WeightTooSmall), new("a", WeightForm.Static, "qdq", 8, "12.5 µs", SaturationSafe: true)],
-            [new(hostile, new(0.1f, 255)), new("x", new(1.17549435E-38f, 0)), new("y", new(16777217f / 3, 7))], false, [new("a", [0, -16384, 16384])]);
+            [new(hostile, new(0.1f, 255)), new("x", new(1.17549435E-38f, 0)), new("y", new(16777217f / 3, 7))], false, [new("a", [0, -16384, 16384])], Gains: [new("a", [512, 0, -512])]);
         var inputs = new Fingerprint(new Dictionary<string, string> { ["model"] = new('a', 64), ["seed"] = "1" });
         var entry = new LockEntry(inputs, plan, new LockedResult(new('0', 64), 5_000_000_000, 0, [new("top1", 0.990667, 750), new("sqnr", -1.5, 1)], new('e', 64)));
         var bytes = LockFileWriter.Write(LockFile.Empty.With(Key, entry).With(hostile, entry with { Plan = new Plan([], [], true, []) }), "l");
@@ -28,6 +28,7 @@ public class LockFileTests
         var same = read.Entries[Key];
         CollectionAssert.AreEqual(plan.Weights.Reverse().ToArray(), same.Plan.Weights.ToArray(), "sorted by name");
         CollectionAssert.AreEquivalent(plan.Values.ToArray(), same.Plan.Values.ToArray());
+        CollectionAssert.AreEqual(plan.Gains![0].Steps.ToArray(), same.Plan.Gains![0].Steps.ToArray());
         CollectionAssert.AreEqual(plan.Biases![0].Steps.ToArray(), same.Plan.Biases![0].Steps.ToArray());
         CollectionAssert.AreEqual(entry.Result.Metrics.ToArray(), same.Result.Metrics.ToArray());
         Assert.AreEqual(entry.Result.Evaluator, same.Result.Evaluator);
@@ -54,6 +55,8 @@ public class LockFileTests
     [DataRow("{ \"name\": \"c1\",", "{ \"name\": \"c9\",", Codes.LockDoesNotFit, 0)]
     [DataRow("\"steps\": \"1 ", "\"steps\": \"", Codes.LockDoesNotFit, 0)]
     [DataRow("\"steps\": \"1 ", "\"steps\": \"16385 ", Codes.LockInvalid, 0)]
+    [DataRow("\"steps\": \"-5 ", "\"steps\": \"", Codes.LockDoesNotFit, 0)]
+    [DataRow("\"steps\": \"-5 ", "\"steps\": \"-513 ", Codes.LockInvalid, 0)]
     public void WhatIsNotALockIsOneErrorWithItsPlace(string old, string replacement, string code, int line)
     {
         var (model, text) = Locked();
@@ -106,7 +109,7 @@ public class LockFileTests
         var model = new ModelBuilder().Input("x", 1, 8, 6, 6).Output("y", 1, 8, 6, 6).Weight("w1", 1, 1, 8, 8, 3, 3).Initializer("b1", [1, 2, 3, 4, 5, 6, 7, 8], 8).Weight("w2", 2, 1, 8, 8, 3, 3)
             .Node("Conv", ["x", "w1", "b1"], ["c1"], NodeAttribute.Ints("pads", 1, 1, 1, 1)).Node("Conv", ["c1", "w2"], ["y"], NodeAttribute.Ints("pads", 1, 1, 1, 1)).Build();
         var plan = new Plan([new("w1", WeightForm.Static, EncodingTable.Static.Id, 8, "", SaturationSafe: true), new("w2", WeightForm.Weights, EncodingTable.CastMul.Id, 8, "")],
-            [new("x", new QuantizationParameters(0.5f, 28)), new("c1", new QuantizationParameters(0.25f, 33))], true, [new("w1", [1, 0, 0, 0, 0, 0, 0, -3])]);
+            [new("x", new QuantizationParameters(0.5f, 28)), new("c1", new QuantizationParameters(0.25f, 33))], true, [new("w1", [1, 0, 0, 0, 0, 0, 0, -3])], Gains: [new("w1", [-5, 0, 0, 0, 0, 0, 0, 6])]);
         var entry = new LockEntry(new Fingerprint(new Dictionary<string, string>()), plan, new LockedResult(new('0', 64), 1, 1, []));
         return (model, Encoding.UTF8.GetString(LockFileWriter.Write(LockFile.Empty.With(Key, entry), "l")));
     }

@@ -136,6 +136,8 @@ public sealed class RecipeTests
         Assert.HasCount(3, new[] { "", ", \"palettes\": [3]", ", \"palettes\": [4]" }.Select(p => Read("{ \"version\": 1, \"search\": true, \"widths\": [4]" + p + " }").Sha256).Distinct());
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "rules": [ { "match": { "name": "" }, "form": "static" } ] }""").Sha256);
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "biasCorrection": false, "rules": [ { "form": "static" } ] }""").Sha256);
+        Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "statisticsMatching": true, "rules": [ { "form": "static" } ] }""").Sha256);
+        Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "roundingDescent": true, "rules": [ { "form": "static" } ] }""").Sha256);
     }
 
     // The schema and the parser are two descriptions of one format: they must agree on keys and on every list of words.

@@ -74,7 +74,8 @@ internal static class BiasCorrection
         return result;
     }
 
-    private static double Spread(ReadOnlySpan<float> bias)
+    /// <summary>The largest magnitude of the bias.</summary>
+    public static double Spread(ReadOnlySpan<float> bias)
     {
         var spread = 0.0;
         foreach (var b in bias) spread = Math.Max(spread, Math.Abs(b));

@@ -38,6 +38,16 @@ internal static class SaturationSafety
         return [.. neighbours.Select(n => n.ToArray())];
     }
 
+    /// <summary>The same with those behind it, for codes that are all known.</summary>
+    public static int[][] Neighbours(int count, int kernel)
+    {
+        var earlier = EarlierNeighbours(count, kernel);
+        List<int>[] all = [.. earlier.Select(n => n.ToList())];
+        for (var i = 0; i < count; i++)
+            foreach (var j in earlier[i]) all[j].Add(i);
+        return [.. all.Select(n => n.ToArray())];
+    }
+
     /// <summary>The least and the largest code that <paramref name="neighbours"/>, whose codes are known, leave.</summary>
     public static (int Least, int Most) Room(ReadOnlySpan<double> codes, int[] neighbours, int limit)
     {
