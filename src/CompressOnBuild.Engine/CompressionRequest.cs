@@ -100,6 +100,8 @@ public sealed record CompressionRequest
     public bool Strict { get; init; }
     /// <summary>The HTML report shows the pictures of the samples that changed most.</summary>
     public bool ReportImages { get; init; }
+    /// <summary>Stops before the gate: the model that would be shipped is made, but nothing is judged and nothing is written.</summary>
+    public bool PlanOnly { get; init; }
     /// <summary>A lock file is written; one that exists is used in any case.</summary>
     public bool Lock { get; init; }
     /// <summary>The lock file is followed and never changed; changed inputs fail.</summary>

@@ -57,7 +57,12 @@ public sealed class Compressor
         ArgumentNullException.ThrowIfNull(request);
         ArgumentNullException.ThrowIfNull(log);
         var compressor = new Compressor(request, log, cancel);
-        try { return compressor.run.Finish(compressor.Make(), compressor.session, compressor.data, compressor.evaluator); }
+        try
+        {
+            var candidate = compressor.Make();
+            return request.PlanOnly ? compressor.run.Unjudged(candidate, compressor.session, compressor.data)
+                : compressor.run.Finish(candidate, compressor.session, compressor.data, compressor.evaluator);
+        }
         finally { compressor.Close(); }
     }
 
@@ -78,7 +83,7 @@ public sealed class Compressor
     private CandidateModel Make()
     {
         var recipe = Recipe.Load(request.Recipe);
-        OutputFolder.Prepare(request);
+        if (!request.PlanOnly) OutputFolder.Prepare(request);
         var modelLock = ModelLock.Open(request, recipe);
 
         run.Load();
@@ -251,7 +256,7 @@ public sealed class Compressor
         using var floats = new Session(planner.Prepared, run.Settings("prepared"));
         var expected = Outputs(floats, few);
         var budget = new SearchBudget(request.TimeBudget ?? recipe.TimeBudget, TimeProvider.System);
-        using var journal = SearchJournal.Open(Path.Combine(request.Output, JournalFile), $"{inputs} {request.Goal} {request.Target} {Processor.Kind}");
+        using var journal = SearchJournal.Open(request.PlanOnly ? null : Path.Combine(request.Output, JournalFile), $"{inputs} {request.Goal} {request.Target} {Processor.Kind}");
         var (plan, tried) = Chosen();
         if (!budget.CutShort) journal.Forget();
         if (budget.CutShort)

@@ -120,18 +120,28 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
         var gate = Gate.Judge(request, new GateInput(measurements.Metrics, before, candidate.Facts, measurements.Latency, candidate.IsSmallerExpected, accepted, measurements.Avx2));
         foreach (var warning in gate.Warnings) Warn(warning);
 
-        var folder = gate.Errors.Count == 0 ? request.Output : request.FailedOutput;
-        var result = new CompressionResult
+        var result = Result(candidate, before, measurements, session, data, gate.Errors.Count == 0 ? request.Output : request.FailedOutput) with { Verdict = gate.Verdict, Errors = gate.Errors };
+        Write(result, candidate, gate.Errors.Count == 0 ? candidate.Lock : null);
+        if (gate.Errors.Count > 0) throw new GateException(result);
+        return result with { Lock = candidate.Lock?.State };
+    }
+
+    /// <summary>What would be shipped, neither measured nor written.</summary>
+    public CompressionResult Unjudged(CandidateModel candidate, Session session, EvaluationData? data) =>
+        Result(candidate, ResultFacts.Read(Original, originalFiles, candidate.MultiplyAdds), new Measurements(), session, data, "");
+
+    private CompressionResult Result(CandidateModel candidate, ModelFacts before, Measurements measurements, Session session, EvaluationData? data, string folder)
+    {
+        return new CompressionResult
         {
             Request = request,
-            Verdict = gate.Verdict,
+            Verdict = Verdict.Unmeasured,
             Original = before,
             Compressed = candidate.Facts,
             Weights = candidate.Weights,
             Skipped = candidate.Skipped,
             Steps = Steps,
             Warnings = warnings,
-            Errors = gate.Errors,
             Provenance = Provenance(candidate.Recipe, data, candidate.Runtime),
             Measurements = measurements with
             {
@@ -151,9 +161,6 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             AbsentFiles = [.. data?.Absent ?? [], .. candidate.Lock is null && request.Candidate is null ? [request.LockPath] : Array.Empty<string>()],
             InputFolders = data is null ? [] : [.. data.Folders],
         };
-        Write(result, candidate, gate.Errors.Count == 0 ? candidate.Lock : null);
-        if (gate.Errors.Count > 0) throw new GateException(result);
-        return result with { Lock = candidate.Lock?.State };
     }
 
     /// <summary>How a session on a model in the role <paramref name="role"/> runs.</summary>

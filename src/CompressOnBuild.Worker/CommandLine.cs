@@ -25,6 +25,7 @@ internal sealed class CommandLine(TextWriter output, TextWriter error,
         var root = new RootCommand("Compresses ONNX models, measures them and says what was lost.")
         {
             new CompressCommand(output, error, run, interruption, response).Create(),
+            new PlanCommand(output, error, run, interruption).Create(),
             new CompareCommand(output, error, run, interruption).Create(),
             new LogsCommand(output, error).Create(),
             new InspectCommand(output).Create(),

@@ -35,9 +35,9 @@ internal sealed class JsonLog(TextWriter output) : ConsoleLog
             if (summary is not null) json.WriteString("summary", summary);
             if (result is not null)
             {
-                json.WriteString("output", result.OutputModel);
-                Include(json, result, ReportWriter.Json, "report");
-                Include(json, result, ReportWriter.Measurements, "measurements");
+                if (!result.Request.PlanOnly) json.WriteString("output", result.OutputModel);
+                Include(json, "report", ReportJson.Write(result));
+                Include(json, "measurements", MeasurementsJson.Write(result));
             }
             json.WriteEndObject();
         }
@@ -49,10 +49,10 @@ internal sealed class JsonLog(TextWriter output) : ConsoleLog
     protected override void Alive(string text) { }
     protected override void Tell(Diagnostic diagnostic) { }
 
-    private static void Include(Utf8JsonWriter json, CompressionResult result, string file, string name)
+    private static void Include(Utf8JsonWriter json, string name, byte[] text)
     {
         json.WritePropertyName(name);
-        using var document = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(result.Folder, file)));
+        using var document = JsonDocument.Parse(text);
         document.RootElement.WriteTo(json);
     }
 }

@@ -10,6 +10,8 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
 {
     ZooCommand.Create(),
     AblationCommand.Create(),
+    TimeCommand.Create(),
+    TimeCommand.CreatePlain(),
     WidthsCommand.Create(),
     SqnrCommand.Create(),
     BuildCommand.Create(),

@@ -9,6 +9,9 @@ public static class WorkerProcess
     /// <summary>The command line after the host: <c>exec compressonbuild.dll compress …</c>.</summary>
     public static string[] Command(params string[] arguments) => ["exec", Assembly, "compress", .. arguments];
 
+    /// <summary>Any command.</summary>
+    public static ProcessResult Run(params string[] arguments) => DotNet.Run(DotNet.Host, ["exec", Assembly, .. arguments], Path.GetTempPath(), null, TimeSpan.FromMinutes(2));
+
     public static ProcessResult Compress(params string[] arguments) => CompressWith(null, arguments);
 
     public static ProcessResult CompressWith(IReadOnlyDictionary<string, string?>? environment, params string[] arguments) =>

@@ -14,21 +14,22 @@ internal sealed class SearchJournal : IDisposable
 {
     private static readonly JsonSerializerOptions Exact = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
-    private readonly string path;
+    private readonly string? path;
     private readonly Dictionary<string, string> known = new(StringComparer.Ordinal);
     private StreamWriter? file;
 
-    private SearchJournal(string path) => this.path = path;
+    private SearchJournal(string? path) => this.path = path;
 
     /// <summary>Figures that were read instead of measured.</summary>
     public int Reused { get; private set; }
 
     /// <summary>The journal of a search; one of other inputs is begun anew. Without a place to write there is none, and everything is measured.</summary>
-    /// <param name="path">Its file.</param>
+    /// <param name="path">Its file; null: it is kept in memory only.</param>
     /// <param name="inputs">Everything that figures follow from besides the plan.</param>
-    public static SearchJournal Open(string path, string inputs)
+    public static SearchJournal Open(string? path, string inputs)
     {
         var journal = new SearchJournal(path);
+        if (path is null) return journal;
         var first = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(inputs)));
         try
         {
@@ -58,6 +59,7 @@ internal sealed class SearchJournal : IDisposable
     public void Forget()
     {
         Dispose();
+        if (path is null) return;
         try { File.Delete(path); }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // the next run begins it anew or reads what is true
     }

@@ -26,6 +26,14 @@ public static class SummaryLine
         return ConsoleText.Line($"CompressOnBuild: {string.Join(", ", parts)} [{ReportPath(result, baseFolder ?? Environment.CurrentDirectory)}]");
     }
 
+    /// <summary>The line about a result that was not measured and lies nowhere.</summary>
+    public static string Planned(CompressionResult result)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        var (before, after) = (result.Original.ShippedBytes, result.Compressed.ShippedBytes);
+        return ConsoleText.Line($"{result.Request.Names.Original} {Figures.Bytes(before)} -> {Figures.Bytes(after)} ({Figures.Share(after, before)}), {Figures.Count(result.Weights.Count)} weights compressed, {Figures.Count(result.Skipped.Count)} left alone, {Figures.Seconds(result.Measurements.Seconds)}");
+    }
+
     private static string Accuracy(CompressionResult result)
     {
         if (result.Measurements.Metrics.Count == 0) return "accuracy not measured";

@@ -31,7 +31,7 @@ internal sealed class InspectCommand(TextWriter output)
         Table([["input", "type", "shape"], .. model.Graph.Inputs.Where(v => v.Initializer is null).Select(Describe)]);
         Table([["output", "type", "shape"], .. model.Graph.Outputs.Select(Describe)]);
         Table([["weight", "operator", "type", "shape", "bytes"], .. sites.OrderByDescending(s => s.Tensor.ByteCount).ThenBy(s => s.Name, StringComparer.Ordinal)
-            .Select(s => new[] { s.Name, s.OperatorName, s.Tensor.ElementType.ToString(), $"[{string.Join(", ", s.Tensor.Shape.ToArray())}]", Grouped(s.Tensor.ByteCount) })], rightAlignLast: true);
+            .Select(s => new[] { s.Name, s.OperatorName, s.Tensor.ElementType.ToString(), $"[{string.Join(", ", s.Tensor.Shape.ToArray())}]", Grouped(s.Tensor.ByteCount) })], rightAligned: 1);
         Line($"{sites.Count} weights that can be compressed, {Grouped(sites.Sum(s => s.Tensor.ByteCount))} bytes");
         return ExitCode.Success;
     }
@@ -45,17 +45,7 @@ internal sealed class InspectCommand(TextWriter output)
         return [value.Name, value.ElementType.ToString(), shape is null ? "?" : $"[{string.Join(", ", shape)}]"];
     }
 
-    private void Table(IReadOnlyList<string[]> rows, bool rightAlignLast = false)
-    {
-        if (rows.Count < 2) return;
-        var cells = rows.Select(r => r.Select(c => Short(ConsoleText.Line(c))).ToArray()).ToList();
-        var widths = Enumerable.Range(0, cells[0].Length).Select(i => cells.Max(r => r[i].Length)).ToArray();
-        foreach (var row in cells)
-            Line(string.Join("  ", row.Select((c, i) => rightAlignLast && i == row.Length - 1 ? c.PadLeft(widths[i]) : c.PadRight(widths[i]))).TrimEnd());
-        Line("");
-    }
-
-    private static string Short(string text) => text.Length <= 60 ? text : $"{text[..40]}…{text[^19..]}";
+    private void Table(IReadOnlyList<string[]> rows, int rightAligned = 0) => TextTable.Write(output, rows, rightAligned);
 
     private static string Grouped(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 

@@ -21,8 +21,14 @@ internal abstract partial class RequestCommand(TextWriter output, TextWriter err
     /// <summary>What stands above the progress.</summary>
     protected abstract string Title(CompressionRequest request);
 
+    /// <summary>The line about a result.</summary>
+    protected virtual string Summary(CompressionResult result) => SummaryLine.Format(result);
+
     /// <summary>What a result leaves beside the reports.</summary>
     protected virtual void Keep(CompressionResult result) { }
+
+    /// <summary>What a person sees above the line.</summary>
+    protected virtual void Show(CompressionResult result) { }
 
     /// <summary>Runs the request. <paramref name="model"/> is the path as it was given, which errors without a file of their own are about.</summary>
     protected int Run(ParseResult parsed, string model, CompressionRequest request, List<Diagnostic> errors)
@@ -56,7 +62,8 @@ internal abstract partial class RequestCommand(TextWriter output, TextWriter err
         {
             result = log.During(Title(request), () => run(request, log, interruption.Token));
             Keep(result);
-            log.Summary(SummaryLine.Format(result));
+            if (!parsed.GetValue(json)) Show(result);
+            log.Summary(Summary(result));
         }
         catch (GateException e)
         {

@@ -42,6 +42,9 @@ internal sealed class RequestOptions
     /// <summary>Those that mean something where nothing is compressed.</summary>
     public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, runtimeVersion, maxRegression, timeBudget, useLock, lockedMode, forceEvaluate])];
 
+    /// <summary>Those that mean something where nothing is judged or written.</summary>
+    public IReadOnlyList<Option> OfPlan => [.. All.Except([require, maxRegression, outputFolder, reportImages, strict, useLock, lockedMode])];
+
     /// <summary>The request, and what is wrong with it; with errors the request is not meant to be used. With <paramref name="candidate"/> it asks for a comparison.</summary>
     public (CompressionRequest Request, List<Diagnostic> Errors) Read(ParseResult parsed, string model, string? candidate = null)
     {

@@ -56,6 +56,28 @@ public sealed class SampleModelTests
     }
 
     [TestMethod]
+    public void APlanTellsTheSizeAndTheReasonsAndWritesNothing()
+    {
+        using var folder = new ScratchFolder();
+        var calibration = Path.Combine(Samples, "tones", "calib.npz");
+        File.Copy(Path.Combine(Samples, "tones", "tones.onnx"), folder["tones.onnx"]);
+        var plan = WorkerProcess.Run("plan", folder["tones.onnx"], "--calibration-data", calibration, "--recipe", "int8", "--json");
+        Assert.AreEqual(0, plan.ExitCode, plan.Output);
+        Assert.HasCount(1, Directory.GetFileSystemEntries(folder.Path));
+        using var planned = JsonDocument.Parse(plan.Output);
+        var report = planned.RootElement.GetProperty("report");
+        Assert.AreEqual("unmeasured", report.GetProperty("verdict").GetString());
+        var built = WorkerProcess.Compress(folder["tones.onnx"], "--calibration-data", calibration, "--recipe", "int8", "--output", folder["out"]);
+        Assert.AreEqual(0, built.ExitCode, built.Output);
+        using var written = JsonDocument.Parse(File.ReadAllBytes(folder["out/report.json"]));
+        foreach (var part in new[] { "compressed", "weights", "skipped" })
+            Assert.IsTrue(JsonElement.DeepEquals(written.RootElement.GetProperty(part), report.GetProperty(part)), part);
+        var text = WorkerProcess.Run("plan", folder["tones.onnx"], "--calibration-data", calibration, "--recipe", "int8").Output;
+        StringAssert.Contains(text, "the recipe 'int8' asks for");
+        StringAssert.Contains(text, "weights compressed");
+    }
+
+    [TestMethod]
     [DataRow("shapes"), DataRow("tones")]
     public void SameInputsSameBytesWhateverTheThreads(string sample)
     {
