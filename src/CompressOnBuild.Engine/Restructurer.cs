@@ -56,10 +56,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                     Take(step, round, current.Apply(round));
                 }
             }
-            else if (step.Amount is { } amount)
-            {
-                if (first.Choose(amount) is { IsEmpty: false } round) Take(step, round with { Step = index }, first.Apply(round));
-            }
+            else if (step.Amount is { } amount) Reach(technique, step, index, first, amount);
             else Search(technique, step, index, first);
             foreach (var group in first.LeftAlone.GroupBy(l => l.Because, StringComparer.Ordinal))
                 run.Steps.Add($"{RecipeStep.Word(step.Kind)} left alone {Names([.. group.Select(g => g.Name)])}: {group.Key}");
@@ -77,18 +74,36 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             now = after;
         }
 
+        // What accumulates goes in rounds as small as those of a search: each sees what the one before it left.
+        void Reach(IGraphTechnique technique, RecipeStep step, int index, IRestructuring started, double amount)
+        {
+            var (start, goal) = (now, (1 - amount) * now);
+            while (true)
+            {
+                var round = started.Choose(technique.Accumulates ? Math.Min(technique.RoundAmount * start, now - goal) / now : amount) with { Step = index };
+                if (round.IsEmpty) break;
+                var (last, made) = (now, started.Apply(round));
+                if (!Runs(made.Model, step)) break;
+                Take(step, round, made);
+                if (!technique.Accumulates || now <= goal || now >= last) break;
+                started = Begin(technique, model, step);
+            }
+        }
+
         void Search(IGraphTechnique technique, RecipeStep step, int index, IRestructuring started)
         {
             reference ??= evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
             (StructureRound Round, (Model, IReadOnlyDictionary<string, int>) Made)? best = null;
             var kept = -1;
+            var start = now;
             for (var i = 1; i <= MostRounds && technique.RoundAmount * i < 1; i++)
             {
                 cancel.ThrowIfCancellationRequested();
-                var round = started.Choose(technique.Accumulates ? technique.RoundAmount : technique.RoundAmount * i);
+                var round = started.Choose(technique.Accumulates ? technique.RoundAmount * start / now : technique.RoundAmount * i);
                 if (round.IsEmpty || (best is { } last && Same(last.Round, round))) break;
                 round = round with { Step = index };
                 var made = started.Apply(round);
+                if (!Runs(made.Model, step)) break;
                 log.Stage($"measuring round {i} of {RecipeStep.Word(step.Kind)}");
                 var (good, result) = Measure(made.Model, $"{RecipeStep.Word(step.Kind)}, round {i}: ");
                 tried.Add(result);
@@ -113,10 +128,27 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
     private IRestructuring Begin(IGraphTechnique technique, Model model, RecipeStep step)
     {
         var needs = technique.Needs(model);
-        return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), step, parallel);
+        var shapes = Observe(model, 1, needs.Shapes, []);
+        return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), shapes, step, parallel);
     }
 
     private long MultiplyAdds(Model model) => CompressOnBuild.MultiplyAdds.Count(model, Observe(model, 1, CompressOnBuild.MultiplyAdds.ValuesToObserve(model), []));
+
+    // A cut that the runtime does not take is a fault of the analysis: the build says so and goes on without it.
+    private bool Runs(Model model, RecipeStep step)
+    {
+        try
+        {
+            using var session = new Session(model, run.Settings("restructured"));
+            foreach (var sample in data.CalibrationRuns(1).Read(cancel)) session.Run(sample, cancel);
+            return true;
+        }
+        catch (CompressionException e)
+        {
+            run.Warn(new Diagnostic(Severity.Warning, Codes.RewriteRejected, $"the model does not run after a round of '{RecipeStep.Word(step.Kind)}' ({e.Diagnostic.Message}), so that the step ends before it. Please report it with the model.", request.Model));
+            return false;
+        }
+    }
 
     private Statistics Observe(Model model, int samples, IReadOnlyCollection<string> values, IReadOnlyList<GramRequest> grams)
     {

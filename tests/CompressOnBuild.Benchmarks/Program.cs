@@ -22,6 +22,7 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
     HaswellRun.Create(),
     GateCommand.Create(),
     ParityCommand.Create(),
+    StructureCommand.Create(),
     IsNetCommand.Create(),
 };
 return root.Parse(args).Invoke();

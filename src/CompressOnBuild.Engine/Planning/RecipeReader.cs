@@ -15,7 +15,7 @@ internal static class RecipeReader
     private const int Version = 1;
     private const int MaxPattern = 1000;
     private static readonly string[] Forms = ["auto", "static", "dynamic", "weights", "palette", "fp16", "none"];
-    private static readonly string[] StepWords = ["low-rank"];
+    private static readonly string[] StepWords = ["prune-structured", "low-rank"];
     private static readonly string[] Criteria = ["calibration", "magnitude"];
     private static readonly string[] Methods = ["auto", "minmax", "percentile", "mse"];
     private static readonly int[] BitWidths = [8];

@@ -3,6 +3,8 @@ namespace CompressOnBuild.Planning;
 /// <summary>What a step does to the graph, before weights are quantized.</summary>
 public enum StepKind
 {
+    /// <summary>Takes out channels, heads and hidden units.</summary>
+    PruneStructured,
     /// <summary>Replaces weights by products of thinner ones.</summary>
     LowRank,
 }
@@ -19,7 +21,8 @@ public enum StepCriterion
 /// <summary>One step of a recipe's pipeline; steps run in their order, each on what the one before it left.</summary>
 /// <param name="Kind">What it does.</param>
 /// <param name="Amount">
-/// How much it takes away (0 to 1), of the elements of the weights that match. Null: as much as the accuracy limit allows on the selection split, found in rounds.
+/// How much it takes away (0 to 1): of the model's multiply-accumulates (<see cref="StepKind.PruneStructured"/>), or of the elements of the weights that match
+/// (<see cref="StepKind.LowRank"/>). Null: as much as the accuracy limit allows on the selection split, found in rounds.
 /// </param>
 /// <param name="Operators">Types of the nodes that read the weight; empty matches all.</param>
 /// <param name="NamePattern">Regular expression (without backtracking) on the weight's name; null matches all.</param>
@@ -32,6 +35,6 @@ public sealed record RecipeStep(StepKind Kind, double? Amount, IReadOnlyList<str
     /// <exception cref="Diagnostics.CompressionException">COB2003: the pattern takes too long on this name.</exception>
     public bool Matches(string operatorType, string weight) => match.Matches(operatorType, weight);
 
-    internal static string Word(StepKind kind) => kind switch { StepKind.LowRank => "low-rank", _ => throw new ArgumentOutOfRangeException(nameof(kind)) };
+    internal static string Word(StepKind kind) => kind == StepKind.LowRank ? "low-rank" : "prune-structured";
     internal static string Word(StepCriterion by) => by == StepCriterion.Magnitude ? "magnitude" : "calibration";
 }

@@ -15,7 +15,7 @@ internal static class FactorWriter
     {
         var node = site.SingleNode!;
         var names = node.Is("Conv") ? Convolutions(site, node, form, rank, inputRank, factors) : Products(site, node, rank, factors);
-        if (factors.BiasChange is { } change && FactoredWeight.BiasOf(site) is { } bias) Move(bias, change);
+        if (factors.BiasChange is { } change && LayerMatrix.BiasOf(site) is { } bias) Move(bias, change);
         return names;
     }
 

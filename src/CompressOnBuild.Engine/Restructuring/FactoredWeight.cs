@@ -18,10 +18,7 @@ internal sealed record FactorOption(FactorForm Form, int Rank, int InputRank, lo
 /// <summary>The factors in the order in which they run, each [outputs, inputs] row-major, and what the bias gets.</summary>
 internal sealed record Factors(IReadOnlyList<double[]> Matrices, double[]? BiasChange);
 
-/// <summary>
-/// A weight of a Conv (one group), Gemm or MatMul as a matrix [N, K] with the Gram matrix of its inputs, and all ways to factor it. Where the output has a bias that
-/// can be changed, only what varies must be kept: the Gram matrix is that of the inputs less their mean, and the bias makes up for the rest.
-/// </summary>
+/// <summary>A weight that can be factored, and all ways to do it.</summary>
 internal sealed class FactoredWeight
 {
     // Of the Gram matrix's mean diagonal, as in error feedback; and for the second solution of a projection, whose inputs calibration saw.
@@ -38,10 +35,10 @@ internal sealed class FactoredWeight
     private readonly Lazy<IReadOnlyList<FactorOption>> options;
     private readonly double energy;
 
-    private FactoredWeight(Site site, double[] w, int n, double[]? gram, double[]? mean, long inPositions, long outPositions, ParallelOptions parallel)
+    private FactoredWeight(LayerMatrix layer, long inPositions, long outPositions, ParallelOptions parallel)
     {
-        (Site, this.w, N, this.gram, this.mean, this.inPositions, this.outPositions, this.parallel) = (site, w, n, gram, mean, inPositions, outPositions, parallel);
-        K = w.Length / n;
+        (Site, w, N, K, gram, mean) = (layer.Site, layer.W, layer.N, layer.K, layer.Gram, layer.Mean);
+        (this.inPositions, this.outPositions, this.parallel) = (inPositions, outPositions, parallel);
         svd = new(() => WhitenedSvd.Decompose(w, N, K, gram, Damp, parallel));
         energy = Energy();
         options = new(() => [.. Frontier()]);
@@ -62,31 +59,11 @@ internal sealed class FactoredWeight
     /// <param name="parallel">Threads to use.</param>
     public static (FactoredWeight? Weight, string? Refusal) Create(Site site, Statistics statistics, StepCriterion by, ParallelOptions parallel)
     {
-        if (!site.IsObservable) return (null, "its inputs are inside a body and cannot be observed");
-        if (site.SingleNode is not { } node) return (null, "several nodes read it");
-        if (site.Tensor.ElementType != ElementType.Float) return (null, "it is not stored as 32-bit floats");
-        if (!float.IsFinite(site.LargestMagnitude)) return (null, "it holds NaN or infinity");
-        if (site.Operator is not { WeightInput: 1, Role: WeightRole.Convolution or WeightRole.MatrixProduct }) return (null, $"{site.OperatorName} is not factored");
-        if (node.Is("Conv") && node.Int("group", 1) != 1) return (null, "the groups of its convolution are thin already");
-        if (!node.Is("Conv") && site.Tensor.Rank != 2) return (null, "it is a stack of matrices");
-        if (!statistics.Grams.TryGetValue(site.Name, out var seen)) return (null, "it meets more inputs than calibration gathers, or none that are numbers");
+        var (layer, refusal) = LayerMatrix.Create(site, statistics, by);
+        if (layer is null) return (null, refusal);
+        var node = layer.Node;
         if (!statistics.TryGet(node.Input(0)!.Name, out var input) || !statistics.TryGet(node.Output(0)!.Name, out var output)) return (null, "calibration did not see its output");
-        var (w, n) = Matrix(site);
-        var k = w.Length / n;
-        var (gram, mean) = by == StepCriterion.Magnitude ? (null, null) : Centred(seen[0], k, BiasOf(site) is not null);
-        return (new FactoredWeight(site, w, n, gram, mean, Product(input.Shape) / (node.Is("Conv") ? site.Tensor.Shape[1] : k), Product(output.Shape) / n, parallel), null);
-    }
-
-    /// <summary>Where a change of the output's mean can go: the input of a node that holds the bias; null where there is none.</summary>
-    public static Use? BiasOf(Site site)
-    {
-        var node = site.SingleNode!;
-        if (node.Is("Conv")) return node.Input(2) is null or { Constant.ElementType: ElementType.Float } ? new Use(node, 2) : null;
-        if (node.Is("Gemm")) return node.Float("alpha", 1) == 1 && node.Float("beta", 1) == 1 && (node.Input(2) is null || IsRow(node.Input(2))) ? new Use(node, 2) : null;
-        if (node.Output(0) is not { Uses: [var only], IsGraphOutput: false } || !only.Node.Is("Add")) return null;
-        return IsRow(only.Node.Input(1 - only.Index)) ? new Use(only.Node, 1 - only.Index) : null;
-
-        bool IsRow(Value? value) => value?.Constant is { ElementType: ElementType.Float, Rank: 1 } bias && bias.Count == Columns(site);
+        return (new FactoredWeight(layer, Product(input.Shape) / (node.Is("Conv") ? site.Tensor.Shape[1] : layer.K), Product(output.Shape) / layer.N, parallel), null);
     }
 
     /// <summary>The factors; null where its ranks do not fit or it cannot be solved.</summary>
@@ -204,26 +181,6 @@ internal sealed class FactoredWeight
     {
         if (gram is null) return Dense.Inner(w, w);
         return Ridge.Damped(gram, K, Damp) is { } damped ? Dense.Inner(Dense.Multiply(w, damped, N, K, K, parallel), w) : 0;
-    }
-
-    // The last row of the matrix holds the sums of the inputs and, at its end, how many rows there were.
-    private static (double[] Gram, double[]? Mean) Centred(double[] withOne, int k, bool hasBias)
-    {
-        var gram = new double[k * k];
-        var count = withOne[^1];
-        var sums = withOne.AsSpan(k * (k + 1), k);
-        for (var i = 0; i < k; i++)
-            for (var j = 0; j < k; j++) gram[i * k + j] = withOne[i * (k + 1) + j] - (hasBias ? sums[i] * sums[j] / count : 0);
-        return (gram, hasBias && count > 0 ? [.. sums.ToArray().Select(s => s / count)] : null);
-    }
-
-    private static int Columns(Site site) => (int)(site.SingleNode!.Is("Gemm") && site.SingleNode.Int("transB", 0) != 0 || site.SingleNode.Is("Conv") ? site.Tensor.Shape[0] : site.Tensor.Shape[1]);
-
-    private static (double[] W, int N) Matrix(Site site)
-    {
-        var values = Array.ConvertAll(site.Tensor.ToFloats(), v => (double)v);
-        var n = Columns(site);
-        return site.SingleNode!.Is("Conv") || site.SingleNode.Int("transB", 0) != 0 ? (values, n) : (Dense.Transpose(values, values.Length / n, n), n);
     }
 
     private static long Product(IReadOnlyList<long> shape) => shape.Aggregate(1L, (product, d) => product * d);

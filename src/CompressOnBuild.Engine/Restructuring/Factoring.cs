@@ -10,6 +10,7 @@ namespace CompressOnBuild.Restructuring;
 /// Low rank: every weight that matches becomes a product of thinner ones where that saves elements and multiply-accumulates.
 /// 1. Each way to factor each weight has its elements and the share of its output's power that is lost (<see cref="FactoredWeight.Options"/>); doing nothing loses none.
 /// 2. The ways are chosen for the least sum of losses within the elements that may stay, by the Lagrangian (Shoham and Gersho 1988).
+/// 3. It leaves room where the next way of a weight is a large step away: that goes to whoever gains most by it.
 /// </summary>
 internal sealed class Factoring : IGraphTechnique
 {
@@ -27,7 +28,7 @@ internal sealed class Factoring : IGraphTechnique
         return new StructureNeeds([.. grams.Select(g => g.Value), .. sites.Select(s => s.SingleNode!.Output(0)?.Name).OfType<string>()], grams);
     }
 
-    public IRestructuring Begin(Model model, Statistics statistics, RecipeStep step, ParallelOptions parallel) => new Started(model, statistics, step, parallel);
+    public IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, ParallelOptions parallel) => new Started(model, statistics, step, parallel);
 
     private sealed class Started : IRestructuring
     {
@@ -63,7 +64,22 @@ internal sealed class Factoring : IGraphTechnique
                 if (Elements(middle) > most) low = middle;
                 else high = middle;
             }
-            return new StructureRound(0, [.. own.Select(w => (Weight: w, Option: Best(w, high))).Where(c => c.Option is not null).Select(c => Decision(c.Weight, c.Option!))], []);
+            var chosen = own.Select(w => Best(w, high)).ToArray();
+            // Step 3.
+            for (var room = most - own.Select((w, i) => chosen[i]?.Elements ?? w.Site.Tensor.Count).Sum(); room > 0;)
+            {
+                var (at, better, gain) = (-1, (FactorOption?)null, 0.0);
+                for (var i = 0; i < own.Length; i++)
+                {
+                    if (chosen[i] is not { } now) continue;
+                    var option = own[i].Site.Tensor.Count <= now.Elements + room ? null : own[i].Options.Where(o => o.Elements <= now.Elements + room).MinBy(o => o.Error);
+                    if (now.Error - (option?.Error ?? 0) > gain) (at, better, gain) = (i, option, now.Error - (option?.Error ?? 0));
+                }
+                if (at < 0) break;
+                room -= (better?.Elements ?? own[at].Site.Tensor.Count) - chosen[at]!.Elements;
+                chosen[at] = better;
+            }
+            return new StructureRound(0, [.. own.Zip(chosen).Where(c => c.Second is not null).Select(c => Decision(c.First, c.Second!))], []);
 
             double Elements(double price) => own.Sum(w => Best(w, price)?.Elements ?? w.Site.Tensor.Count);
         }

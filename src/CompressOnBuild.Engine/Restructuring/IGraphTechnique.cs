@@ -5,7 +5,11 @@ using CompressOnBuild.Planning;
 namespace CompressOnBuild.Restructuring;
 
 /// <summary>What calibration must show of a model before it can be changed.</summary>
-internal sealed record StructureNeeds(IReadOnlyCollection<string> Values, IReadOnlyList<GramRequest> Grams);
+internal sealed record StructureNeeds(IReadOnlyCollection<string> Values, IReadOnlyList<GramRequest> Grams)
+{
+    /// <summary>Values of which the shape in one run is enough.</summary>
+    public IReadOnlyCollection<string> Shapes { get; init; } = [];
+}
 
 /// <summary>
 /// A technique that changes the graph itself: a float model in, a smaller float model out, on which everything that follows works as on any model. A new one is one
@@ -26,9 +30,10 @@ internal interface IGraphTechnique
     /// <summary>Looks at a model, which is not changed.</summary>
     /// <param name="model">The model.</param>
     /// <param name="statistics">What <see cref="Needs"/> asked for.</param>
+    /// <param name="shapes">The same of <see cref="StructureNeeds.Shapes"/>, from one sample.</param>
     /// <param name="step">What is asked.</param>
     /// <param name="parallel">Threads to use, and what stops them.</param>
-    IRestructuring Begin(Model model, Statistics statistics, RecipeStep step, ParallelOptions parallel);
+    IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, ParallelOptions parallel);
 }
 
 /// <summary>A model before a round.</summary>
@@ -50,7 +55,7 @@ internal interface IRestructuring
 /// <summary>The techniques that change the graph.</summary>
 internal static class GraphTechniques
 {
-    public static IReadOnlyList<IGraphTechnique> All { get; } = [new Factoring()];
+    public static IReadOnlyList<IGraphTechnique> All { get; } = [new Pruning(), new Factoring()];
 
     public static IGraphTechnique Find(StepKind step) => All.First(t => t.Step == step);
 }

@@ -15,7 +15,7 @@ public sealed class RecipeTests
     [TestMethod]
     public void EveryPresetLoads()
     {
-        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "low-rank", "none", "palette", "smallest" }, Recipe.Presets.ToArray());
+        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "low-rank", "none", "palette", "prune-structured", "smallest" }, Recipe.Presets.ToArray());
         foreach (var name in Recipe.Presets)
         {
             var recipe = Recipe.Load(name);
@@ -123,7 +123,7 @@ public sealed class RecipeTests
     {
         var error = Assert.ThrowsExactly<CompressionException>(() => Recipe.Load("int9")).Diagnostic;
         Assert.AreEqual(Codes.RecipeNotFound, error.Code);
-        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, low-rank, none, palette, smallest");
+        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, low-rank, none, palette, prune-structured, smallest");
     }
 
     [TestMethod]

@@ -40,6 +40,24 @@ public class StepsTests
     }
 
     [TestMethod]
+    public void ChannelsThatWentAreInTheLockRoundByRound()
+    {
+        using var model = Case("""{ "version": 1, "steps": [ { "step": "prune-structured", "amount": 0.12 }, { "step": "low-rank", "amount": 0.3, "match": { "name": "^w2" } } ], "rules": [ { "form": "weights" } ] }""");
+        var made = Run(model, r => r with { Lock = true });
+        Assert.IsLessThan(0.88 * made.Original.MultiplyAdds, made.Compressed.MultiplyAdds);
+        var (outputs, lockText) = (Deterministic(model), File.ReadAllText(model.Request.LockPath));
+        StringAssert.Contains(lockText, "{ \"round\": 1, \"step\": 1, \"group\": \"w");
+        StringAssert.Contains(lockText, "{ \"round\": 2, \"step\": 1, \"group\": \"w");
+        StringAssert.Contains(lockText, "\"step\": 2, \"weight\": \"w2");
+        Run(model, r => r with { LockedMode = true, Threads = 1 });
+        CollectionAssert.AreEqual(outputs, Deterministic(model));
+        Assert.AreEqual(1, made.Steps.Count(s => s.Contains("'w4'", StringComparison.Ordinal) && s.Contains("they are those of the model's output 'y'", StringComparison.Ordinal)));
+
+        File.WriteAllText(model.Request.LockPath, lockText.Replace("\"of\": 32", "\"of\": 33", StringComparison.Ordinal));
+        Assert.AreEqual(Codes.LockDoesNotFit, Assert.ThrowsExactly<CompressionException>(() => Run(model)).Diagnostic.Code);
+    }
+
+    [TestMethod]
     public void WithoutAnAmountRoundsGoUpToTheLimitAndTheLastGoodOneStays()
     {
         using var model = Case("""{ "version": 1, "steps": [ { "step": "low-rank" } ], "rules": [ { "form": "weights" } ] }""");
