@@ -41,8 +41,9 @@ internal static class ResultFacts
             {
                 WeightForm.Fp16 => "rounding to fp16",
                 WeightForm.Palette => transformer.HasFeedback(site) ? "palette by importance-weighted k-means, with error feedback (GPTQ)" : "palette by k-means",
+                _ when decision.Block > 0 && transformer.HasFeedback(site) => "rounding with error feedback (GPTQ)",
                 _ => transformer.HasFeedback(site) ? transformer.Technique : "rounding to nearest, scale by squared error",
-            }) + (decision.SaturationSafe ? ", exact on processors without VNNI" : "");
+            }) + (decision.Block > 0 ? $", a scale for {decision.Block} inputs" : "") + (decision.SaturationSafe ? ", exact on processors without VNNI" : "");
             yield return new WeightFacts(site.Name, site.OperatorName, site.Tensor.Shape.ToArray(), technique, decision.Encoding, decision.Bits,
                 (double)restored.AsSpan().Count(0f) / site.Tensor.Count, null, site.StoredBytes, weight.ByteCount, decision.Because)
             {

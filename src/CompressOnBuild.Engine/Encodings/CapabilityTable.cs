@@ -87,6 +87,19 @@ internal static class CapabilityTable
         // DequantizeLinear of int8 per channel before a matrix product. Older releases dequantize the whole matrix at every run: 15 to 25 times slower than floats.
         Runs("matmul-dq", Cpus, "[1.25,)", "fuses 8 bits per channel to MatMulNBits", "#27614, #27769; " + Measured),
         Not("matmul-dq", [.. All.Except(Cpus)], "DequantizeLinear before a matrix product runs at every call there", "#27769 was made for the CPU; not known for other providers"),
+
+        // MatMulNBits with accuracy level 4. 1.16.3 does not know the attribute.
+        Runs("matmul-nbits", Cpus, "[1.18,)", "has MatMulNBits of 4 bits", "#18101, #17669; " + Measured, bits: 4),
+        Runs("matmul-nbits", Cpus, "[1.22,)", "has MatMulNBits of 8 bits", "#24384, #24491; " + Measured, bits: 8),
+        // 1.24 to 1.27 run 2 bits 15 to 150 times slower than floats.
+        Runs("matmul-nbits", Cpus, "[1.29,)", "has fast kernels of 2 bits", "#29064, #29466, #29619; " + Measured, bits: 2),
+        Not("matmul-nbits", Cpus, "2 bits in blocks of 16 have no fast kernel", "#29064: blocks of 32, 64, 128; " + Measured, bits: 2, block: 16),
+        Not("matmul-nbits", All, "blocks of 512 give zeros or noise, and later an error", "#28551, #31678; " + Measured, block: 512),
+        Runs("matmul-nbits", [Target.Cuda], "[1.18,)", "has MatMulNBits of 4 bits", "docs/ContribOperators.md, docs/OperatorKernels.md", bits: 4),
+        Runs("matmul-nbits", [Target.DirectMl], "[1.20,)", "has MatMulNBits of 4 bits", "#22114", bits: 4),
+        Runs("matmul-nbits", [Target.Web], "[1.18,)", "has MatMulNBits of 4 bits", Web, bits: 4),
+        Not("matmul-nbits", [Target.Qnn], "its NPU takes no operator of ONNX Runtime's own", Qnn),
+        Not("matmul-nbits", [Target.CoreMl], "it takes no operator of ONNX Runtime's own", CoreMl),
     ];
 
     private static Capability Runs(string form, Target[] targets, string versions, string says, string source, int? bits = null, int? block = null) => new(form, targets, versions, says, source, Bits: bits, Block: block);

@@ -39,11 +39,12 @@ internal static class EncodingTable
     public static RestoredAtLoad Sparse { get; } = new("sparse-mask", 11, "CumSum");
     public static WeightDequantize Static { get; } = new("qdq");
     public static MatMulDequantize MatMulDequantize { get; } = new();
+    public static MatMulNBits MatMulNBits { get; } = new();
     public static DynamicMatMul DynamicMatMul { get; } = new();
     public static DynamicLstm DynamicLstm { get; } = new();
     public static GatherRows GatherRows { get; } = new();
 
-    public static IReadOnlyList<IEncoding> All { get; } = [Static, DynamicMatMul, DynamicLstm, MatMulDequantize, GatherRows, CastMul, PackedMul, HalfCast, Palette, Sparse];
+    public static IReadOnlyList<IEncoding> All { get; } = [Static, DynamicMatMul, DynamicLstm, MatMulDequantize, MatMulNBits, GatherRows, CastMul, PackedMul, HalfCast, Palette, Sparse];
 
     public static IEncoding Find(string id) => All.First(e => e.Id == id);
 }

@@ -36,7 +36,8 @@ internal static class FormTable
     /// <param name="bits">Wanted bits of a weight whose activations stay floats; below 8 they are packed where the encoding can, else 8 are taken.</param>
     /// <param name="saturationSafe">Whether products with 8-bit activations must be exact on processors without VNNI too.</param>
     /// <param name="runtime">What will run the model; null: this package's ONNX Runtime on any processor.</param>
-    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false, bool fusedWeightsPay = true, int bits = 8, Capabilities? runtime = null)
+    /// <param name="block">Inputs of a matrix product that share a scale where a form has such blocks; 0: none are wanted.</param>
+    public static WeightDecision Resolve(Site site, WeightForm wanted, int opset, bool observed, string because, bool saturationSafe = false, bool fusedWeightsPay = true, int bits = 8, Capabilities? runtime = null, int block = 0)
     {
         runtime ??= Capabilities.Of(Target.Cpu);
         string? Refuses(IEncoding encoding, int width = 8) => encoding.Refuses(site, opset) ?? runtime.Refuses(encoding.Id, width);
@@ -78,10 +79,21 @@ internal static class FormTable
             }
             if (!reasons.Exists(r => r.StartsWith("not dynamic", StringComparison.Ordinal))) reasons.Add($"{site.OperatorName} has no fast dynamic form");
         }
+        if (wanted == WeightForm.Weights && block > 0 && site.Operator is { Role: WeightRole.MatrixProduct })
+        {
+            // A block that is longer than the inputs would store zeros.
+            while (site.Tensor.Rank == 2 && block > MatMulNBits.BlockSizes[0] && block / 2 >= site.Tensor.Count / site.Tensor.Shape[site.ChannelAxes[0]]) block /= 2;
+            var refused = !MatMulNBits.Widths.Contains(bits) ? $"blocks have {string.Join(", ", MatMulNBits.Widths)} bits"
+                : IsTooSmallFor(EncodingTable.MatMulNBits, site) ? "so small a matrix is not faster that way"
+                : !fusedWeightsPay ? "with so many rows floats are faster"
+                : EncodingTable.MatMulNBits.Refuses(site, opset) ?? runtime.Refuses(EncodingTable.MatMulNBits.Id, bits, block);
+            if (refused is null) return new(site.Name, WeightForm.Weights, EncodingTable.MatMulNBits.Id, bits, $"{because}, a scale for {block} inputs; the runtime rounds activations to 8 bits in each block", Block: block);
+            reasons.Add($"not in blocks: {refused}");
+        }
         if (wanted == WeightForm.Weights && bits < 8)
         {
             var refused = Bytes(site, bits) < Bytes(site, 8) ? Refuses(EncodingTable.PackedMul, bits) : "packing would take more than it saves";
-            if (refused is null) return new(site.Name, WeightForm.Weights, EncodingTable.PackedMul.Id, bits, because);
+            if (refused is null) return new(site.Name, WeightForm.Weights, EncodingTable.PackedMul.Id, bits, Join(because, reasons));
             reasons.Add($"not {bits} bits: {refused}");
         }
         foreach (IEncoding encoding in new IEncoding[] { EncodingTable.GatherRows, EncodingTable.MatMulDequantize, EncodingTable.CastMul })
@@ -121,7 +133,7 @@ internal static class FormTable
     // Both forms run more nodes than floats do, at every call: that pays where they save reading a large weight.
     private static bool IsTooSmallFor(IEncoding encoding, Site site) =>
         (encoding == EncodingTable.GatherRows && site.Tensor.ByteCount < LeastTableBytes)
-        || (encoding == EncodingTable.MatMulDequantize && site.Tensor.Count < LeastMatrixElements);
+        || ((encoding == EncodingTable.MatMulDequantize || encoding == EncodingTable.MatMulNBits) && site.Tensor.Count < LeastMatrixElements);
 
     /// <summary>Bytes of the weight after compression to <paramref name="bits"/>, scales and nodes included.</summary>
     public static long Bytes(Site site, int bits, bool palette = false)
@@ -134,7 +146,13 @@ internal static class FormTable
     }
 
     /// <inheritdoc cref="Bytes(Site, int, bool)"/>
-    public static long Bytes(Site site, WeightDecision decision) => decision.Encoding is null ? site.StoredBytes : Bytes(site, decision.Bits, decision.Form == WeightForm.Palette);
+    public static long Bytes(Site site, WeightDecision decision) => decision.Encoding is null ? site.StoredBytes : decision.Block > 0 ? BlockBytes(site, decision.Bits, decision.Block) : Bytes(site, decision.Bits, decision.Form == WeightForm.Palette);
+
+    private static long BlockBytes(Site site, int bits, int block)
+    {
+        var outputs = site.Tensor.Shape[site.ChannelAxes[0]];
+        return outputs * ((site.Tensor.Count / outputs + block - 1) / block) * (block * bits / 8 + sizeof(float)) + NodeBytes;
+    }
 
     private static string Join(string because, List<string> reasons) => reasons.Count == 0 ? because : $"{because} ({string.Join("; ", reasons)})";
 }

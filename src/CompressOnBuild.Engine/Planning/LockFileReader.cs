@@ -101,14 +101,15 @@ internal static class LockFileReader
 
     private static WeightDecision Weight(PositionedJson json)
     {
-        var members = Members(json, "a weight", ["name", "form", "bits", "because"], ["encoding", "saturationSafe", "code"]);
+        var members = Members(json, "a weight", ["name", "form", "bits", "because"], ["encoding", "block", "saturationSafe", "code"]);
         var form = members["form"];
         if (form.Kind != JsonTokenType.String || Forms.All(f => f.Word != form.Text)) throw form.Invalid("form", $"one of {string.Join(", ", Forms.Select(f => f.Word))}");
         var code = members.TryGetValue("code", out var given) ? given.AsString("code") : null;
         if (code is not null && !DiagnosticPages.All.Contains(code)) throw given!.Invalid("code", "a code of CompressOnBuild");
         return new WeightDecision(members["name"].AsString("name"), Forms.First(f => f.Word == form.Text).Form,
             members.TryGetValue("encoding", out var encoding) ? encoding.AsString("encoding") : null, members["bits"].AsInt("bits", 1, 32), members["because"].AsString("because"), code,
-            members.TryGetValue("saturationSafe", out var safe) && safe.AsBool("saturationSafe"));
+            members.TryGetValue("saturationSafe", out var safe) && safe.AsBool("saturationSafe"),
+            members.TryGetValue("block", out var block) ? block.AsInt("block", 1, 1024) : 0);
     }
 
     private static ValueDecision Value(PositionedJson json)

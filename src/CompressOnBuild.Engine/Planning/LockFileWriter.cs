@@ -92,9 +92,10 @@ internal static class LockFileWriter
     private static string Weight(WeightDecision weight)
     {
         var encoding = weight.Encoding is null ? "" : $", \"encoding\": {Text(weight.Encoding)}";
+        var block = weight.Block > 0 ? $", \"block\": {weight.Block}" : "";
         var safe = weight.SaturationSafe ? ", \"saturationSafe\": true" : "";
         var code = weight.Code is null ? "" : $", \"code\": {Text(weight.Code)}";
-        return $"{{ \"name\": {Text(weight.Site)}, \"form\": \"{weight.Form.ToString().ToLowerInvariant()}\"{encoding}, \"bits\": {weight.Bits}{safe}{code}, \"because\": {Text(weight.Because)} }}";
+        return $"{{ \"name\": {Text(weight.Site)}, \"form\": \"{weight.Form.ToString().ToLowerInvariant()}\"{encoding}, \"bits\": {weight.Bits}{block}{safe}{code}, \"because\": {Text(weight.Because)} }}";
     }
 
     private static string Activation(ValueDecision value) =>

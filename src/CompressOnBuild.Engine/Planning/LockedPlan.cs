@@ -52,8 +52,9 @@ internal static class LockedPlan
         if (EncodingTable.All.FirstOrDefault(e => e.Id == weight.Encoding) is not { } encoding) return $"has the unknown encoding '{weight.Encoding}'";
         var form = encoding == EncodingTable.Static ? WeightForm.Static : encoding == EncodingTable.DynamicMatMul || encoding == EncodingTable.DynamicLstm ? WeightForm.Dynamic
             : encoding == EncodingTable.Palette ? WeightForm.Palette : WeightForm.Weights;
-        var (least, most) = encoding == EncodingTable.PackedMul ? (2, 7) : encoding == EncodingTable.Palette ? (1, 8) : (8, 8);
+        var (least, most) = encoding == EncodingTable.PackedMul ? (2, 7) : encoding == EncodingTable.Palette ? (1, 8) : encoding == EncodingTable.MatMulNBits ? (2, 8) : (8, 8);
+        if (encoding == EncodingTable.MatMulNBits ? !MatMulNBits.Widths.Contains(weight.Bits) || !MatMulNBits.BlockSizes.Contains(weight.Block) : weight.Block != 0) return $"has blocks or bits that do not go with '{weight.Encoding}'";
         if (weight.Form != form || weight.Bits < least || weight.Bits > most || (form == WeightForm.Static && !site.IsObservable)) return $"has a form or bits that do not go with '{weight.Encoding}'";
-        return (encoding.Refuses(site, opset) ?? runtime.Refuses(encoding.Id, weight.Bits)) is { } refused ? $"cannot be written as '{weight.Encoding}': {refused}" : null;
+        return (encoding.Refuses(site, opset) ?? runtime.Refuses(encoding.Id, weight.Bits, weight.Block)) is { } refused ? $"cannot be written as '{weight.Encoding}': {refused}" : null;
     }
 }

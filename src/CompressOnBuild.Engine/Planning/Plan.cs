@@ -5,9 +5,9 @@ namespace CompressOnBuild.Planning;
 /// <summary>
 /// What happens to one weight. <paramref name="Form"/> is never Auto. <paramref name="Encoding"/> names how it is spelled (null: left alone).
 /// <paramref name="Because"/> is the figure or rule that chose it; <paramref name="Code"/> the rule's page when the weight is left alone.
-/// <paramref name="SaturationSafe"/>: products with it are exact on processors without VNNI too.
+/// <paramref name="SaturationSafe"/>: products with it are exact on processors without VNNI too. <paramref name="Block"/>: inputs that share a scale; 0: all of an output's.
 /// </summary>
-internal sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null, bool SaturationSafe = false);
+internal sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null, bool SaturationSafe = false, int Block = 0);
 
 /// <summary>Parameters of one quantized activation.</summary>
 internal sealed record ValueDecision(string Value, QuantizationParameters Parameters);

@@ -69,7 +69,7 @@ internal sealed class Planner
         recipe.RoundsByCalibration ? WeightInputs.Of(SiteFinder.Find(prepared)) : [];
 
     /// <summary>The decision for one site when <paramref name="wanted"/> is asked for, at <paramref name="bits"/> bits where its activations stay floats.</summary>
-    public WeightDecision Decide(Site site, WeightForm wanted, string because, int bits = 8) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site), bits, runtime);
+    public WeightDecision Decide(Site site, WeightForm wanted, string because, int bits = 8, int block = 0) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site), bits, runtime, block);
 
     /// <summary>
     /// The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists. A static form that the
@@ -86,7 +86,7 @@ internal sealed class Planner
             wanted[site.Name] = (form, form == WeightForm.None ? $"the recipe '{recipe.Name}' leaves {site.OperatorName} alone" : $"the recipe '{recipe.Name}' asks for {Word(form, bits)}");
         }
         PoorIslands.Drop(this, Decide(wanted), wanted);
-        return Complete([.. Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because, widths[s.Name]))], join: true);
+        return Complete([.. Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because, widths[s.Name], recipe.BlockFor(s.OperatorName, s.Name)))], join: true);
     }
 
     /// <summary>The decisions for a set of wanted forms, one for each site.</summary>

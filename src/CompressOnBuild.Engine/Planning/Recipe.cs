@@ -37,6 +37,9 @@ public enum WeightForm
 /// <param name="Bits">Bits per element of the new form; 0 for <see cref="WeightForm.None"/>.</param>
 public sealed record RecipeRule(IReadOnlyList<string> Operators, string? NamePattern, WeightForm Form, int Bits)
 {
+    /// <summary>Inputs of a matrix product that share a scale, of the form weights; 0: all of an output's.</summary>
+    public int Block { get; init; }
+
     // Patterns come from files: a backtracking one must not hang the build, so none backtracks.
     private readonly Regex? name = NamePattern is null ? null : new Regex(NamePattern, RecipeReader.PatternOptions, RecipeReader.PatternTimeout);
 
@@ -136,6 +139,9 @@ public sealed record Recipe
         return (WeightForm.None, 0);
     }
 
+    /// <summary>As <see cref="RecipeRule.Block"/> of the rule that decides.</summary>
+    public int BlockFor(string operatorType, string weight) => Rules.LastOrDefault(r => r.Matches(operatorType, weight))?.Block ?? 0;
+
     /// <summary>SHA-256 (lower-case hex) of what the recipe asks: equal for equal meaning, whatever the file's layout, name and description.</summary>
     public string Sha256
     {
@@ -159,6 +165,7 @@ public sealed record Recipe
                 // Lengths before texts: no pattern can imitate another rule.
                 text.Append(CultureInfo.InvariantCulture, $"rule {rule.Form} {rule.Bits} {string.Join(",", rule.Operators.Order(StringComparer.Ordinal))} ");
                 text.Append(CultureInfo.InvariantCulture, $"{rule.NamePattern?.Length ?? -1} {rule.NamePattern}\n");
+                if (rule.Block > 0) text.Append(CultureInfo.InvariantCulture, $"block {rule.Block}\n");
             }
             return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
         }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Encodings;
 
 namespace CompressOnBuild.Planning;
 
@@ -53,7 +54,7 @@ internal static class RecipeReader
 
     private static RecipeRule Rule(PositionedJson json, bool search)
     {
-        var members = Members(json, "a rule", "match", "form", "bits");
+        var members = Members(json, "a rule", "match", "form", "bits", "block");
         if (!members.TryGetValue("form", out var form))
             throw json.Error(Codes.RecipeMissingKey, $"'form' is missing. Valid values are {string.Join(", ", Forms)}.");
         var chosen = Choice(form, "form", Forms) switch
@@ -71,8 +72,16 @@ internal static class RecipeReader
             if (!valid.Contains(bits))
                 throw given.Error($"'bits' is {given.Text}. Valid values are {string.Join(", ", valid)}{(chosen is WeightForm.Weights or WeightForm.Palette ? "" : " (fewer for the form 'weights')")}.");
         }
+        var block = 0;
+        if (members.TryGetValue("block", out var inputs))
+        {
+            if (chosen != WeightForm.Weights) throw inputs.Error($"'block' means nothing for the form '{form.Text}'. Remove it, or use the form 'weights'.");
+            block = Integer(inputs, "block");
+            if (!MatMulNBits.BlockSizes.Contains(block)) throw inputs.Error($"'block' is {inputs.Text}. Valid values are {string.Join(", ", MatMulNBits.BlockSizes)}.");
+            if (!MatMulNBits.Widths.Contains(bits)) throw inputs.Error($"'block' is given, and 'bits' is {bits}. With blocks, valid values of 'bits' are {string.Join(", ", MatMulNBits.Widths)}.");
+        }
         var (operators, pattern) = Match(members);
-        return new RecipeRule(operators, pattern, chosen, bits);
+        return new RecipeRule(operators, pattern, chosen, bits) { Block = block };
     }
 
     private static (string[] Operators, string? Pattern) Match(Dictionary<string, PositionedJson> members)

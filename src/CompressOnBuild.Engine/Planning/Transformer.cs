@@ -18,7 +18,7 @@ internal enum RoundingRepair { None = 0, ErrorFeedback = 1, Descent = 2 }
 /// </summary>
 internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null, RoundingRepair repair = RoundingRepair.ErrorFeedback)
 {
-    private readonly Dictionary<(string Site, WeightForm Form, int Bits, bool Safe), CompressedWeight> compressed = [];
+    private readonly Dictionary<(string Site, WeightForm Form, int Bits, int Block, bool Safe), CompressedWeight> compressed = [];
     private (string? Site, IReadOnlyList<ErrorFeedback.Feedback?>? Feedback) last;
     private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
 
@@ -84,9 +84,9 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     public CompressedWeight Weight(Site site, WeightDecision decision)
     {
         var form = decision.Form is WeightForm.Fp16 or WeightForm.Palette ? decision.Form : WeightForm.Weights;
-        var key = (site.Name, form, decision.Bits, decision.SaturationSafe);
+        var key = (site.Name, form, decision.Bits, decision.Block, decision.SaturationSafe);
         if (!compressed.TryGetValue(key, out var weight))
-            compressed.Add(key, weight = form switch { WeightForm.Fp16 => Half(site), WeightForm.Palette => Palette(site, decision.Bits), _ => Round(site, decision) });
+            compressed.Add(key, weight = form switch { WeightForm.Fp16 => Half(site), WeightForm.Palette => Palette(site, decision.Bits), _ => decision.Block > 0 ? Blocks(site, decision) : Round(site, decision) });
         return weight;
     }
 
@@ -135,6 +135,14 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         if (repair.HasFlag(RoundingRepair.ErrorFeedback)) rounded = ErrorFeedback.Quantize(weights, rounded, seen, safe, parallel);
         return repair.HasFlag(RoundingRepair.Descent) ? RoundingDescent.Quantize(weights, rounded, seen, safe, parallel) : rounded;
+    }
+
+    // Coordinate descent knows rows of one scale: blocks are fed back, or rounded.
+    private Blockwise Blocks(Site site, WeightDecision decision)
+    {
+        var seen = repair.HasFlag(RoundingRepair.ErrorFeedback) ? FeedbackOf(site) : null;
+        if (seen is not null) repaired.Add(site.Name);
+        return BlockRounding.Quantize(Rows(site), [.. site.Tensor.Shape], site.ChannelAxes[0] == 0, decision.Bits, decision.Block, seen, parallel);
     }
 
     private Scaled Palette(Site site, int bits)

@@ -32,10 +32,12 @@ internal sealed class EncodedCase
         if (EncodingTable.Find(encoding) is RestoredAtLoad restored) return Of(model, restored, NestedWeights.Simplest(encoding, bits));
         var chosen = Chosen(model, EncodingTable.Find(encoding));
         if (chosen.Length == 0) return null;
-        var plan = new Plan([.. chosen.Select(s => new WeightDecision(s.Name, WeightForm.Weights, encoding, bits, ""))],
+        var blocks = encoding == EncodingTable.MatMulNBits.Id ? 16 : 0;
+        if (blocks > 0) bits = 4;
+        var plan = new Plan([.. chosen.Select(s => new WeightDecision(s.Name, WeightForm.Weights, encoding, bits, "", Block: blocks))],
             [.. (values ?? new Dictionary<string, (float, byte)>()).Select(v => new ValueDecision(v.Key, new(v.Value.Item1, v.Value.Item2)))], join);
         var encoded = new Transformer(model, new Dictionary<string, float[]>()).Apply(plan);
-        var weights = chosen.ToDictionary(s => s.Name, s => (CompressedWeight)RoundToNearest.Quantize(s.Tensor.ToFloats(), [.. s.Tensor.Shape], [.. s.ChannelAxes], bits));
+        var weights = chosen.ToDictionary(s => s.Name, s => blocks > 0 ? new Transformer(model, new Dictionary<string, float[]>()).Weight(s, plan.Weights.First(w => w.Site == s.Name)) : (CompressedWeight)RoundToNearest.Quantize(s.Tensor.ToFloats(), [.. s.Tensor.Shape], [.. s.ChannelAxes], bits));
         return new(model, encoded, WithWeights(model, weights), values ?? new Dictionary<string, (float, byte)>());
     }
 

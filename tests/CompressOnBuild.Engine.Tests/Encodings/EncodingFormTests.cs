@@ -26,6 +26,7 @@ public class EncodingFormTests
             case "dynamic-lstm": CollectionAssert.AreEqual(new[] { "DynamicQuantizeLSTM" }, operators); break;
             case "dynamic-matmul": Only(operators, "DynamicQuantizeMatMul", "Add"); break;
             case "matmul-dq": Only(operators, "MatMulNBits", "Sub", "Neg", "Reshape"); break;
+            case "matmul-nbits": Only(operators, "MatMulNBits", "Add"); break;
             case "gather": CollectionAssert.AreEqual(new[] { "Gather", "Gather", "Cast", "Mul" }, operators); break;
             case "qdq" when name.StartsWith("Conv", StringComparison.Ordinal): CollectionAssert.AreEqual(new[] { "QuantizeLinear", "QLinearConv", "DequantizeLinear" }, operators); break;
             case "qdq": Only(operators, "MatMulIntegerToFloat", "QuantizeLinear", "Sub", "Neg"); break;
@@ -66,7 +67,7 @@ public class EncodingFormTests
             .NodeWithBodies("If", ["flag"], ["y"], ("then_branch", left), ("else_branch", right)).Build();
         Assert.HasCount(3, SiteFinder.Find(model));
         // Two products of the same activations share their quantization, so there only the second half is fused.
-        foreach (var (encoding, kernels) in new[] { ("cast-mul", "MatMul"), ("fp16-cast", "MatMul"), ("dynamic-matmul", "DynamicQuantizeMatMul MatMulIntegerToFloat"), ("matmul-dq", "MatMulNBits") })
+        foreach (var (encoding, kernels) in new[] { ("cast-mul", "MatMul"), ("fp16-cast", "MatMul"), ("dynamic-matmul", "DynamicQuantizeMatMul MatMulIntegerToFloat"), ("matmul-dq", "MatMulNBits"), ("matmul-nbits", "MatMulNBits") })
         {
             var encoded = EncodedCase.Of(model, encoding)!;
             var operators = OptimizedForm.Operators(encoded.Encoded);

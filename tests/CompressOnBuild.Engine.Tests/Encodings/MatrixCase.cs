@@ -9,7 +9,7 @@ namespace CompressOnBuild.Engine.Tests.Encodings;
 /// </summary>
 internal sealed record MatrixCase(string Name, string Forms, Action<ModelBuilder> Build, int LowestOpset = 7)
 {
-    private const string Product = "qdq dynamic-matmul matmul-dq cast-mul", Cheap = "cast-mul";
+    private const string Product = "qdq dynamic-matmul matmul-dq matmul-nbits cast-mul", Cheap = "cast-mul";
 
     public override string ToString() => Name;
 

@@ -96,6 +96,9 @@ public class MatrixTests
                 // The integer bias and ties in the rounding move a value by one code at most.
                 foreach (var found in new[] { plain[0], fast[0] }) EncodedCase.Near(EncodedCase.Rounded(exact, step), found, 1.01 * step.Scale, what);
                 return;
+            case "matmul-nbits": // rounds activations in both
+                Equal(2.5e-2, 2.5e-2);
+                return;
             case "matmul-dq": // MatMulNBits rounds activations to 8 bits too (accuracy level 4, the runtime's default)
                 Equal(1e-5, 2.5e-2);
                 return;

@@ -18,6 +18,7 @@ namespace CompressOnBuild.Techniques.Quantization;
 ///    rounding where that is closer: the result is never worse than rounding.
 /// 6. Where products must be exact on processors that saturate, step 3 rounds no further than the neighbours of k that are already rounded
 ///    allow (<see cref="SaturationSafety"/>); what that costs is fed back like any other error.
+/// 7. Where a row has a scale for each block of inputs, step 3 takes the one of the block, and steps 4 and 5 move all scales of a row by one factor.
 /// Departure: scales start from those of plain rounding (chosen by squared error), not from those of the updated weights.
 /// </summary>
 internal static class ErrorFeedback
@@ -62,16 +63,18 @@ internal static class ErrorFeedback
     /// <summary>Steps 3 to 6 for weights on any grid.</summary>
     /// <param name="weights">[rows, K], row-major.</param>
     /// <param name="values">What plain rounding made of them, values of the grid; becomes what is better.</param>
-    /// <param name="scales">One a row; become what fits.</param>
+    /// <param name="scales">One a row, or one for each block of a row; become what fits.</param>
     /// <param name="grid">The values that a weight over its scale may become.</param>
     /// <param name="groups">Of equal numbers of rows.</param>
     /// <param name="safety">Step 6.</param>
     /// <param name="factors">Of the scales, which step 5 starts from.</param>
     /// <param name="parallel">Threads to use, and what stops them.</param>
-    internal static void Round(float[] weights, double[] values, float[] scales, RoundingGrid grid, IReadOnlyList<Feedback?> groups, Safety? safety = null, float[]? factors = null, ParallelOptions? parallel = null)
+    /// <param name="blockSize">Step 7: inputs that share a scale.</param>
+    internal static void Round(float[] weights, double[] values, float[] scales, RoundingGrid grid, IReadOnlyList<Feedback?> groups, Safety? safety = null, float[]? factors = null, ParallelOptions? parallel = null, int blockSize = int.MaxValue)
     {
-        var k = weights.Length / scales.Length;
-        var perGroup = scales.Length / groups.Count;
+        var rows = blockSize == int.MaxValue ? scales.Length : Rows(weights.Length, scales.Length, blockSize, groups);
+        var k = weights.Length / rows;
+        var perGroup = rows / groups.Count;
         for (var g = 0; g < groups.Count; g++)
         {
             if (groups[g] is not { } feedback) continue;
@@ -80,10 +83,14 @@ internal static class ErrorFeedback
             Parallel.For(0, (perGroup + Block - 1) / Block, parallel ?? new ParallelOptions(), b =>
             {
                 var first = start + b * Block;
-                new FeedbackRows(weights, values, scales, first, Math.Min(Block, start + perGroup - first), k, grid, safety).Round(feedback, factors ?? s_factors);
+                new FeedbackRows(weights, values, scales, first, Math.Min(Block, start + perGroup - first), k, scales.Length / rows, Math.Min(blockSize, k), grid, safety).Round(feedback, factors ?? s_factors);
             });
         }
     }
+
+    // K follows from H where there is one; without any nothing is rounded.
+    private static int Rows(int weights, int scales, int blockSize, IReadOnlyList<Feedback?> groups) =>
+        groups.OfType<Feedback>().FirstOrDefault() is { } seen ? weights / (int)Math.Sqrt(seen.H.Length) : Math.Max(1, scales / Math.Max(1, weights / scales / blockSize));
 
     /// <summary>The sum over rows of d^T H d, d = <paramref name="weights"/> - <paramref name="restored"/>, both [rows, K]; rows of groups that were never seen count nothing.</summary>
     public static double Error(ReadOnlySpan<float> weights, ReadOnlySpan<float> restored, int rows, IReadOnlyList<Feedback?> groups)
@@ -117,7 +124,7 @@ internal static class ErrorFeedback
     }
 
     /// <summary>Neighbouring rows of one group, each as if it were alone.</summary>
-    private sealed class FeedbackRows(float[] weights, double[] values, float[] scales, int first, int count, int k, RoundingGrid grid, Safety? safety)
+    private sealed class FeedbackRows(float[] weights, double[] values, float[] scales, int first, int count, int k, int blocks, int blockSize, RoundingGrid grid, Safety? safety)
     {
         private readonly double[][] w = [.. Enumerable.Range(first, count).Select(r => weights.AsSpan(r * k, k).ToArray().Select(v => (double)v).ToArray())];
 
@@ -125,7 +132,7 @@ internal static class ErrorFeedback
         {
             var (h, u) = feedback;
             double[][] best = [.. Enumerable.Range(first, count).Select(r => values.AsSpan(r * k, k).ToArray())];
-            var start = scales.AsSpan(first, count).ToArray();
+            var start = scales.AsSpan(first * blocks, count * blocks).ToArray();
             var bestScale = (float[])start.Clone();
             var least = Errors(h, best, start);
             if (least.All(e => e == 0)) return;
@@ -136,11 +143,14 @@ internal static class ErrorFeedback
                 Fit(h, rounded, scale); // step 4
                 var errors = Errors(h, rounded, scale);
                 for (var r = 0; r < count; r++)
-                    if (errors[r] < least[r]) (best[r], bestScale[r], least[r]) = (rounded[r], scale[r], errors[r]); // step 5
+                    if (errors[r] < least[r]) {
+                        (best[r], least[r]) = (rounded[r], errors[r]); // step 5
+                        scale.AsSpan(r * blocks, blocks).CopyTo(bestScale.AsSpan(r * blocks));
+                    }
             }
             for (var r = 0; r < count; r++)
             {
-                scales[first + r] = bestScale[r];
+                bestScale.AsSpan(r * blocks, blocks).CopyTo(scales.AsSpan((first + r) * blocks));
                 best[r].CopyTo(values.AsSpan((first + r) * k));
             }
         }
@@ -154,13 +164,14 @@ internal static class ErrorFeedback
                 var factors = u.AsSpan(i * k + i + 1, k - i - 1);
                 for (var r = 0; r < count; r++)
                 {
-                    rounded[r][i] = grid.Nearest(rest[r][i] / scale[r]);
+                    var s = scale[r * blocks + i / blockSize];
+                    rounded[r][i] = grid.Nearest(rest[r][i] / s);
                     if (safety is not null)
                     {
                         var (lowest, most) = SaturationSafety.Room(rounded[r], safety.Neighbours[i], safety.Limit); // step 6
                         rounded[r][i] = Math.Clamp(rounded[r][i], lowest, most);
                     }
-                    var error = (rest[r][i] - rounded[r][i] * scale[r]) / u[i * k + i];
+                    var error = (rest[r][i] - rounded[r][i] * s) / u[i * k + i];
                     var after = rest[r].AsSpan(i + 1);
                     TensorPrimitives.MultiplyAdd(factors, -error, after, after);
                 }
@@ -171,28 +182,31 @@ internal static class ErrorFeedback
         private void Fit(double[] h, double[][] q, float[] scale)
         {
             double[][] qh = [.. q.Select(_ => new double[k])];
+            // In blocks, what is fitted is a factor of all scales of the row.
+            var values = blocks == 1 ? q : [.. q.Select((row, r) => row.Select((v, j) => v * scale[r * blocks + j / blockSize]).ToArray())];
             for (var i = 0; i < k; i++)
                 for (var r = 0; r < count; r++)
-                    if (q[r][i] != 0) TensorPrimitives.MultiplyAdd(h.AsSpan(i * k, k), q[r][i], qh[r], qh[r]);
+                    if (values[r][i] != 0) TensorPrimitives.MultiplyAdd(h.AsSpan(i * k, k), values[r][i], qh[r], qh[r]);
             for (var r = 0; r < count; r++)
             {
                 double with = 0, self = 0, largest = 0;
                 for (var j = 0; j < k; j++)
                 {
                     with += qh[r][j] * w[r][j];
-                    self += qh[r][j] * q[r][j];
+                    self += qh[r][j] * values[r][j];
                     largest = Math.Max(largest, Math.Abs(q[r][j]));
                 }
                 if (!(self > 0) || !double.IsFinite(with)) continue;
                 var most = 0.5 * grid.Step / largest;
-                scale[r] *= (float)Math.Clamp(with / self / scale[r], 1 - most, 1 + most);
+                var factor = blocks == 1 ? with / self / scale[r] : with / self;
+                foreach (ref var s in scale.AsSpan(r * blocks, blocks)) s *= (float)Math.Clamp(factor, 1 - most, 1 + most);
             }
         }
 
         /// <summary>d^T H d of each row, d = w - s q.</summary>
         private double[] Errors(double[] h, double[][] q, float[] scale)
         {
-            double[][] d = [.. w.Select((row, r) => row.Select((v, j) => v - q[r][j] * scale[r]).ToArray())];
+            double[][] d = [.. w.Select((row, r) => row.Select((v, j) => v - q[r][j] * scale[r * blocks + j / blockSize]).ToArray())];
             // H is symmetric: each product off its diagonal counts twice.
             double[][] above = [.. w.Select(_ => new double[k])];
             var diagonal = new double[count];
