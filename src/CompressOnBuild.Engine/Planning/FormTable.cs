@@ -77,6 +77,9 @@ internal static class FormTable
                 if (runtime.Refuses(encoding.Id) is not { } refused) return new(site.Name, WeightForm.Dynamic, encoding.Id, 8, Join(because, reasons), SaturationSafe: saturationSafe);
                 reasons.Add($"not {encoding.Id}: {refused}");
             }
+            // An NPU quantizes nothing at run time: calibrated ranges are the form that it has.
+            if (wanted == WeightForm.Dynamic && reasons.Count > 0 && observed && site.IsObservable && Refuses(EncodingTable.Static) is null)
+                return new(site.Name, WeightForm.Static, EncodingTable.Static.Id, 8, Join(because, reasons), SaturationSafe: saturationSafe);
             if (!reasons.Exists(r => r.StartsWith("not dynamic", StringComparison.Ordinal))) reasons.Add($"{site.OperatorName} has no fast dynamic form");
         }
         if (wanted == WeightForm.Weights && block > 0 && site.Operator is { Role: WeightRole.MatrixProduct })

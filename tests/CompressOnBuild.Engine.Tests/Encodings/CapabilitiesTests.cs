@@ -59,6 +59,16 @@ public class CapabilitiesTests
     }
 
     [TestMethod]
+    public void AnNpuThatQuantizesNothingAtRunTimeGetsCalibratedRanges()
+    {
+        var site = SiteFinder.Find(new ModelBuilder(13).Input("x", 1, 256).Output("y", 1, 256).Weight("w", 1, 1, 256, 256).Node("MatMul", ["x", "w"], ["y"]).Build()).Single();
+        var decision = FormTable.Resolve(site, WeightForm.Dynamic, 13, observed: true, "asked", runtime: Capabilities.Of(Target.Qnn));
+        Assert.AreEqual((WeightForm.Static, "qdq"), (decision.Form, decision.Encoding));
+        Assert.Contains("not dynamic-matmul: the QNN provider", decision.Because);
+        Assert.AreEqual("dynamic-matmul", FormTable.Resolve(site, WeightForm.Dynamic, 13, observed: true, "asked").Encoding, "a processor does");
+    }
+
+    [TestMethod]
     public void AnUpdateThatChangesNothingKeepsPlans()
     {
         string Summary(string version) => Capabilities.Of(Target.Cpu, version).Summary;
