@@ -111,7 +111,7 @@ public sealed class Compressor
         var multiplyAdds = restructured.Rounds.Count > 0 ? restructured.MultiplyAddsBefore : locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
         SkippedWeight[] skipped = [.. ResultFacts.Skipped(planner, plan)];
         if (skipped.Count(s => s.Code == Codes.WeightQuantized) is > 0 and var kept) run.Steps.Add($"kept {kept} {(kept == 1 ? "weight that is" : "weights that are")} integers already");
-        return new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, restructured.Rounds.Count > 0 ? restructured.MultiplyAdds : multiplyAdds))
+        return new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, restructured.Rounds.Count > 0 ? restructured.MultiplyAdds : multiplyAdds, ResultFacts.Parameters(planner, transformer, plan)))
         {
             Weights = [.. ResultFacts.Weights(planner, transformer, plan).Select(w => restructured.Ranks.TryGetValue(w.Name, out var rank) ? w with { Rank = rank } : w)],
             Skipped = skipped,
@@ -252,7 +252,7 @@ public sealed class Compressor
             return (planner.Complete([.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, "nothing can be measured without data, and int8 weights alone are the safest form"))], join: false), []);
         log.Stage("measuring the original on the selection split");
         var reference = evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
-        var few = data.CalibrationRuns(recipe.Widths.Count > 0 ? WidthSamples : FidelitySamples).Read(cancel).ToArray();
+        var few = data.CalibrationRuns(recipe.Widths.Count > 0 || recipe.Sparsities.Count > 0 ? WidthSamples : FidelitySamples).Read(cancel).ToArray();
         using var floats = new Session(planner.Prepared, run.Settings("prepared"));
         var expected = Outputs(floats, few);
         var budget = new SearchBudget(request.TimeBudget ?? recipe.TimeBudget, TimeProvider.System);
@@ -269,6 +269,11 @@ public sealed class Compressor
             {
                 var widths = new WidthSearch(planner, recipe.Widths, Limits, journal.Around(new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan)), transformer.ProductError)), log, cancel) { Palettes = recipe.Palettes, Budget = budget };
                 return (widths.Run(), widths.Candidates);
+            }
+            if (recipe.Sparsities.Count > 0)
+            {
+                var rounds = new PruneSearch(planner, recipe.Sparsities, Limits.Drop, journal.Around(new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan)), transformer.ProductError)), log, cancel) { Budget = budget };
+                return (rounds.Run(), rounds.Candidates);
             }
             var search = new Search(planner, request.Goal, Limits, journal.Around(new SearchOracle(Measure, plan => Fidelity.Decibels(expected, OutputsOf(plan)))), log, cancel) { Budget = budget };
             return (search.Run(), search.Candidates);

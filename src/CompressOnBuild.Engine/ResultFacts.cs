@@ -6,6 +6,7 @@ using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
 using CompressOnBuild.Planning;
 using CompressOnBuild.Reporting;
+using CompressOnBuild.Techniques.Pruning;
 using CompressOnBuild.Weights;
 
 namespace CompressOnBuild;
@@ -23,8 +24,23 @@ internal static class ResultFacts
     public static string Sha256(IReadOnlyList<InputFile> files) =>
         files.Count == 1 ? files[0].Sha256 : Convert.ToHexStringLower(SHA256.HashData(Encoding.ASCII.GetBytes(string.Join("\n", files.Select(f => f.Sha256)))));
 
-    /// <summary>Facts of the model that is written as <paramref name="bytes"/>.</summary>
-    public static ModelFacts Written(Model model, byte[] bytes, long multiplyAdds) => Of(model, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, multiplyAdds);
+    /// <summary>Facts of the model that is written as <paramref name="bytes"/>; <paramref name="parameters"/> as <see cref="Parameters"/> has them, null: as they are stored.</summary>
+    public static ModelFacts Written(Model model, byte[] bytes, long multiplyAdds, (long All, long NonZero)? parameters)
+    {
+        var facts = Of(model, Convert.ToHexStringLower(SHA256.HashData(bytes)), bytes.Length, multiplyAdds);
+        return parameters is var (all, nonZero) ? facts with { Parameters = all, NonZeroParameters = nonZero } : facts;
+    }
+
+    /// <summary>The numbers that the network of a plan computes with: a weight counts with its elements as they are restored, however they are stored. Null where nothing is transformed.</summary>
+    public static (long All, long NonZero)? Parameters(Planner planner, Transformer transformer, Plan plan)
+    {
+        if (plan.Weights.All(w => w.Encoding is null)) return null;
+        var (all, nonZero) = ModelCensus.Parameters(planner.Prepared);
+        foreach (var (decision, site) in plan.Weights.Zip(planner.Sites))
+            if (decision.Encoding is not null)
+                nonZero += ModelCensus.NonZero(transformer.Weight(site, decision).Decompress()) - ModelCensus.NonZero(site.Tensor.ToFloats());
+        return (all, nonZero);
+    }
 
     /// <summary>Multiply-accumulates of one run, at the shapes that calibration saw; 0 without calibration.</summary>
     public static long MultiplyAdds(Planner planner) => CompressOnBuild.MultiplyAdds.Count(planner.Prepared, planner.Statistics);
@@ -37,7 +53,14 @@ internal static class ResultFacts
             if (decision.Encoding is null) continue;
             var weight = transformer.Weight(site, decision);
             var restored = weight.Decompress();
-            var technique = (decision.Form switch
+            var zeros = decision.Pruning is not { } pruning ? "" : pruning.Method switch
+            {
+                PruningMethod.Magnitude => "pruning of the smallest weights, then ",
+                PruningMethod.Wanda when transformer.HasFeedback(site) => "pruning by weights and inputs (Wanda), then ",
+                PruningMethod.SparseGpt when transformer.HasFeedback(site) => "pruning that the other weights make up for (SparseGPT), with ",
+                _ => "pruning of the smallest weights (calibration shows nothing of its inputs), then ",
+            };
+            var technique = zeros + (decision.Form switch
             {
                 WeightForm.Fp16 => "rounding to fp16",
                 WeightForm.Palette => transformer.HasFeedback(site) ? "palette by importance-weighted k-means, with error feedback (GPTQ)" : "palette by k-means",

@@ -39,6 +39,25 @@ public class SampleRecipeTests
     }
 
     [TestMethod]
+    [DataRow("weights", 8, 0.21), DataRow("palette", 4, 0.15), DataRow("fp16", 16, 0.34)]
+    public void HalfOfTheWeightsAreZeroAndTakeABitEach(string form, int bits, double most)
+    {
+        using var output = new ScratchFolder();
+        var recipe = output["half.json"];
+        File.WriteAllText(recipe, $$"""{ "version": 1, "rules": [ { "form": "{{form}}", "sparsity": 0.5 } ] }""");
+        var result = Run("tones", r => r with { Recipe = recipe, Output = output["out"], MaxAccuracyDrop = 1 });
+        var sparse = result.Weights.Where(w => w.Encoding == "sparse-mask").ToArray();
+        Assert.IsTrue(sparse.All(w => w.Bits == bits && w.Sparsity is >= 0.49 and < 0.6), string.Join("; ", result.Weights.Select(w => $"{w.Name} {w.Encoding} {w.Sparsity}")));
+        Assert.IsGreaterThan(0.8, (double)sparse.Sum(w => w.BytesBefore) / result.Weights.Sum(w => w.BytesBefore));
+        Assert.IsLessThan(most, (double)new FileInfo(result.OutputModel).Length / result.Original.Bytes);
+        // What is not zero is counted as the network computes it, not as it is stored.
+        Assert.AreEqual(result.Original.Parameters, result.Compressed.Parameters, 0.02 * result.Original.Parameters);
+        var zeros = result.Weights.Sum(w => w.Sparsity * w.Shape.Aggregate(1L, (a, b) => a * b));
+        Assert.AreEqual(result.Compressed.Parameters - zeros, result.Compressed.NonZeroParameters, 0.02 * result.Original.Parameters);
+        EveryWeightIsAccountedFor(result);
+    }
+
+    [TestMethod]
     public void NoneOnlyMeasures()
     {
         using var output = new ScratchFolder();

@@ -2,6 +2,7 @@ using System.Globalization;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Encodings;
 using CompressOnBuild.Operators;
+using CompressOnBuild.Techniques.Pruning;
 using CompressOnBuild.Weights;
 
 namespace CompressOnBuild.Planning;
@@ -18,6 +19,8 @@ internal static class FormTable
     private const int PlaneBytes = 280;
     // The same of a palette: entries, Reshape, Cast, Gather.
     private const int PaletteNodeBytes = 180;
+    // The same of a mask: its plane, CumSum, Mul, Concat, Gather, Reshape.
+    private const int MaskBytes = 700;
     // A smaller table stays in the processor's cache, restored once at load (measured: the decoder loop of a grapheme-to-phoneme model).
     private const long LeastTableBytes = 1 << 20;
     // A smaller matrix is read in about the time that one more node takes.
@@ -149,12 +152,31 @@ internal static class FormTable
     }
 
     /// <inheritdoc cref="Bytes(Site, int, bool)"/>
-    public static long Bytes(Site site, WeightDecision decision) => decision.Encoding is null ? site.StoredBytes : decision.Block > 0 ? BlockBytes(site, decision.Bits, decision.Block) : Bytes(site, decision.Bits, decision.Form == WeightForm.Palette);
+    public static long Bytes(Site site, WeightDecision decision) => decision.Encoding is null ? site.StoredBytes
+        : decision.Encoding == EncodingTable.Sparse.Id ? SparseBytes(site, decision) : decision.Block > 0 ? BlockBytes(site, decision.Bits, decision.Block) : Bytes(site, decision.Bits, decision.Form == WeightForm.Palette);
 
     private static long BlockBytes(Site site, int bits, int block)
     {
         var outputs = site.Tensor.Shape[site.ChannelAxes[0]];
         return outputs * ((site.Tensor.Count / outputs + block - 1) / block) * (block * bits / 8 + sizeof(float)) + NodeBytes;
+    }
+
+    private static long SparseBytes(Site site, WeightDecision decision)
+    {
+        // What its values take if they were the whole weight, less those that are zero.
+        var values = Bytes(site, decision.Bits, decision.Form == WeightForm.Palette) - (long)(site.Tensor.Count * decision.Bits / 8.0 * decision.Pruning!.Share);
+        return values + site.Tensor.Count / 8 + MaskBytes;
+    }
+
+    /// <summary><paramref name="decision"/> with zeros: as a mask and the others where that is smaller, else zeros among the codes. A weight that is left alone stays.</summary>
+    public static WeightDecision Pruned(WeightDecision decision, PruningTarget? pruning, Site site, int opset)
+    {
+        if (pruning is null || decision.Block > 0 || decision.Form is not (WeightForm.Weights or WeightForm.Palette or WeightForm.Fp16)) return decision;
+        var sparse = decision with { Pruning = pruning, Encoding = EncodingTable.Sparse.Id };
+        var refused = EncodingTable.Sparse.Refuses(site, opset) ?? (Bytes(site, sparse) >= Bytes(site, decision) ? "the mask would take more than the zeros save" : null);
+        if (refused is null) return sparse;
+        // Integers have a zero of their own.
+        return decision.Form == WeightForm.Weights ? decision with { Pruning = pruning, Because = $"{decision.Because} (zeros are stored as codes: {refused})" } : decision with { Because = $"{decision.Because} (no zeros: {refused})" };
     }
 
     private static string Join(string because, List<string> reasons) => reasons.Count == 0 ? because : $"{because} ({string.Join("; ", reasons)})";

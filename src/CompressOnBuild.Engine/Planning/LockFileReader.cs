@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Techniques.Pruning;
 
 namespace CompressOnBuild.Planning;
 
@@ -101,7 +102,7 @@ internal static class LockFileReader
 
     private static WeightDecision Weight(PositionedJson json)
     {
-        var members = Members(json, "a weight", ["name", "form", "bits", "because"], ["encoding", "block", "saturationSafe", "code"]);
+        var members = Members(json, "a weight", ["name", "form", "bits", "because"], ["encoding", "block", "pruning", "sparsity", "pattern", "saturationSafe", "code"]);
         var form = members["form"];
         if (form.Kind != JsonTokenType.String || Forms.All(f => f.Word != form.Text)) throw form.Invalid("form", $"one of {string.Join(", ", Forms.Select(f => f.Word))}");
         var code = members.TryGetValue("code", out var given) ? given.AsString("code") : null;
@@ -109,7 +110,24 @@ internal static class LockFileReader
         return new WeightDecision(members["name"].AsString("name"), Forms.First(f => f.Word == form.Text).Form,
             members.TryGetValue("encoding", out var encoding) ? encoding.AsString("encoding") : null, members["bits"].AsInt("bits", 1, 32), members["because"].AsString("because"), code,
             members.TryGetValue("saturationSafe", out var safe) && safe.AsBool("saturationSafe"),
-            members.TryGetValue("block", out var block) ? block.AsInt("block", 1, 1024) : 0);
+            members.TryGetValue("block", out var block) ? block.AsInt("block", 1, 1024) : 0) { Pruning = Pruning(json, members) };
+    }
+
+    private static PruningTarget? Pruning(PositionedJson json, Dictionary<string, PositionedJson> members)
+    {
+        if (!members.TryGetValue("pruning", out var word))
+            return members.ContainsKey("sparsity") || members.ContainsKey("pattern") ? throw json.Error($"a weight with zeros lacks 'pruning'. Take the file back from version control, or write it anew: {ForceEvaluate}.") : null;
+        var methods = Enum.GetValues<PruningMethod>();
+        var method = methods.FirstOrDefault(m => m.ToString().ToLowerInvariant() == word.AsString("pruning"), (PruningMethod)(-1));
+        if (!methods.Contains(method)) throw word.Invalid("pruning", $"one of {string.Join(", ", methods.Select(m => m.ToString().ToLowerInvariant()))}");
+        if (members.TryGetValue("pattern", out var pattern))
+        {
+            if (pattern.AsString("pattern").Split(':') is [var n, var m] && int.TryParse(n, NumberStyles.None, CultureInfo.InvariantCulture, out var zeros) && int.TryParse(m, NumberStyles.None, CultureInfo.InvariantCulture, out var of) && zeros >= 1 && zeros < of && of <= 64)
+                return new PruningTarget(method, (double)zeros / of, zeros, of);
+            throw pattern.Invalid("pattern", "N:M, N below M");
+        }
+        if (!members.TryGetValue("sparsity", out var share)) throw json.Error($"a weight with 'pruning' lacks 'sparsity'. Take the file back from version control, or write it anew: {ForceEvaluate}.");
+        return share.AsNumber("sparsity") is > 0 and <= 0.95 and var value ? new PruningTarget(method, value) : throw share.Invalid("sparsity", "a number above 0, up to 0.95");
     }
 
     private static ValueDecision Value(PositionedJson json)

@@ -95,7 +95,8 @@ internal static class LockFileWriter
         var block = weight.Block > 0 ? $", \"block\": {weight.Block}" : "";
         var safe = weight.SaturationSafe ? ", \"saturationSafe\": true" : "";
         var code = weight.Code is null ? "" : $", \"code\": {Text(weight.Code)}";
-        return $"{{ \"name\": {Text(weight.Site)}, \"form\": \"{weight.Form.ToString().ToLowerInvariant()}\"{encoding}, \"bits\": {weight.Bits}{block}{safe}{code}, \"because\": {Text(weight.Because)} }}";
+        var zeros = weight.Pruning is not { } p ? "" : string.Create(CultureInfo.InvariantCulture, $", \"pruning\": \"{p.Method.ToString().ToLowerInvariant()}\", {(p.Zeros > 0 ? $"\"pattern\": \"{p.Zeros}:{p.Of}\"" : $"\"sparsity\": {p.Share:R}")}");
+        return $"{{ \"name\": {Text(weight.Site)}, \"form\": \"{weight.Form.ToString().ToLowerInvariant()}\"{encoding}, \"bits\": {weight.Bits}{block}{zeros}{safe}{code}, \"because\": {Text(weight.Because)} }}";
     }
 
     private static string Activation(ValueDecision value) =>

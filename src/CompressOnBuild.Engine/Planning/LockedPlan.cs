@@ -45,6 +45,14 @@ internal static class LockedPlan
 
     private static string? Misfit(WeightDecision weight, Site site, int opset, Capabilities runtime)
     {
+        if (weight.Pruning is not null && weight.Form is not (WeightForm.Weights or WeightForm.Palette or WeightForm.Fp16)) return "has zeros in a form that stores none";
+        if (weight.Pruning is null != (weight.Encoding != EncodingTable.Sparse.Id) && (weight.Pruning is null || weight.Form != WeightForm.Weights)) return "has zeros and an encoding that do not go together";
+        if (weight.Encoding == EncodingTable.Sparse.Id)
+        {
+            var fits = weight.Form switch { WeightForm.Weights => weight.Bits is >= 2 and <= 8, WeightForm.Palette => weight.Bits is >= 1 and <= 8, _ => weight.Bits == 16 && Weights.HalfWeight.Fits(site.LargestMagnitude) };
+            if (!fits || weight.SaturationSafe) return $"has a form or bits that do not go with '{weight.Encoding}'";
+            return EncodingTable.Sparse.Refuses(site, opset) is { } no ? $"cannot be written as '{weight.Encoding}': {no}" : float.IsFinite(site.LargestMagnitude) ? null : "holds values that no smaller form keeps";
+        }
         if (weight.Encoding is null) return weight.Form != WeightForm.None || weight.SaturationSafe ? $"is left alone and has the form '{weight.Form}'" : null;
         if (site.Tensor.ElementType is not (ElementType.Float or ElementType.Float16) || !float.IsFinite(site.LargestMagnitude)) return "holds values that no smaller form keeps";
         if (weight.Encoding == EncodingTable.HalfCast.Id)

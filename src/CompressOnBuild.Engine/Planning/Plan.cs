@@ -1,4 +1,5 @@
 using CompressOnBuild.Calibration;
+using CompressOnBuild.Techniques.Pruning;
 
 namespace CompressOnBuild.Planning;
 
@@ -7,7 +8,11 @@ namespace CompressOnBuild.Planning;
 /// <paramref name="Because"/> is the figure or rule that chose it; <paramref name="Code"/> the rule's page when the weight is left alone.
 /// <paramref name="SaturationSafe"/>: products with it are exact on processors without VNNI too. <paramref name="Block"/>: inputs that share a scale; 0: all of an output's.
 /// </summary>
-internal sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null, bool SaturationSafe = false, int Block = 0);
+internal sealed record WeightDecision(string Site, WeightForm Form, string? Encoding, int Bits, string Because, string? Code = null, bool SaturationSafe = false, int Block = 0)
+{
+    /// <summary>Which of its elements become zero; null: none on purpose.</summary>
+    public PruningTarget? Pruning { get; init; }
+}
 
 /// <summary>Parameters of one quantized activation.</summary>
 internal sealed record ValueDecision(string Value, QuantizationParameters Parameters);

@@ -3,6 +3,7 @@ using CompressOnBuild.Encodings;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
 using CompressOnBuild.Placement;
+using CompressOnBuild.Techniques.Pruning;
 
 namespace CompressOnBuild.Planning;
 
@@ -86,7 +87,7 @@ internal sealed class Planner
             wanted[site.Name] = (form, form == WeightForm.None ? $"the recipe '{recipe.Name}' leaves {site.OperatorName} alone" : $"the recipe '{recipe.Name}' asks for {Word(form, bits)}");
         }
         PoorIslands.Drop(this, Decide(wanted), wanted);
-        return Complete([.. Sites.Select(s => Decide(s, wanted[s.Name].Form, wanted[s.Name].Because, widths[s.Name], recipe.BlockFor(s.OperatorName, s.Name)))], join: true);
+        return Complete([.. Sites.Select(s => FormTable.Pruned(Decide(s, wanted[s.Name].Form, wanted[s.Name].Because, widths[s.Name], recipe.BlockFor(s.OperatorName, s.Name)), recipe.PruningFor(s.OperatorName, s.Name), s, opset))], join: true);
     }
 
     /// <summary>The decisions for a set of wanted forms, one for each site.</summary>

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Operators;
+using CompressOnBuild.Techniques.Pruning;
 
 namespace CompressOnBuild.Planning;
 
@@ -39,6 +40,9 @@ public sealed record RecipeRule(IReadOnlyList<string> Operators, string? NamePat
 {
     /// <summary>Inputs of a matrix product that share a scale, of the form weights; 0: all of an output's.</summary>
     public int Block { get; init; }
+
+    /// <summary>Which elements become zero before the others take their form; null: none on purpose.</summary>
+    internal PruningTarget? Pruning { get; init; }
 
     // Patterns come from files: a backtracking one must not hang the build, so none backtracks.
     private readonly Regex? name = NamePattern is null ? null : new Regex(NamePattern, RecipeReader.PatternOptions, RecipeReader.PatternTimeout);
@@ -76,6 +80,8 @@ public sealed record Recipe
     public TimeSpan? TimeBudget { get; init; }
     /// <summary>Those of 1 to 8 bits in which a search over <see cref="Widths"/> may give a weight a palette instead of integers; empty: none.</summary>
     public IReadOnlyList<int> Palettes { get; init; } = [];
+    /// <summary>Shares of zeros (ascending) that a search tries in rounds, one after the other, until one loses too much; empty: none.</summary>
+    public IReadOnlyList<double> Sparsities { get; init; } = [];
     /// <summary>How activation ranges are found.</summary>
     public RecipeCalibration Calibration { get; init; } = new();
     /// <summary>Whether the mean error of quantized weights is added to the bias.</summary>
@@ -92,7 +98,7 @@ public sealed record Recipe
     /// <summary>Whether each layer of the quantized model is matched to the float model's on calibration data (<see cref="Techniques.Quantization.StatisticsMatching"/>), instead of correcting biases by means alone.</summary>
     public bool StatisticsMatching { get; init; }
     /// <summary>Whether it quantizes activations statically, with ranges that are to be chosen by measuring.</summary>
-    internal bool ChoosesRanges => Calibration.Method == CalibrationMethod.Auto && Widths.Count == 0 && Rules.Any(r => r.Form is WeightForm.Static or WeightForm.Auto);
+    internal bool ChoosesRanges => Calibration.Method == CalibrationMethod.Auto && Widths.Count == 0 && Sparsities.Count == 0 && Rules.Any(r => r.Form is WeightForm.Static or WeightForm.Auto);
     /// <summary>Whether it rounds weights by what calibration sees.</summary>
     internal bool RoundsByCalibration => Rounding != RoundingRepair.None && (Search || Rules.Any(r => r.Form is not (WeightForm.None or WeightForm.Fp16)));
 
@@ -142,6 +148,9 @@ public sealed record Recipe
     /// <summary>As <see cref="RecipeRule.Block"/> of the rule that decides.</summary>
     public int BlockFor(string operatorType, string weight) => Rules.LastOrDefault(r => r.Matches(operatorType, weight))?.Block ?? 0;
 
+    /// <summary>The zeros that the deciding rule asks for.</summary>
+    internal PruningTarget? PruningFor(string operatorType, string weight) => Rules.LastOrDefault(r => r.Matches(operatorType, weight))?.Pruning;
+
     /// <summary>SHA-256 (lower-case hex) of what the recipe asks: equal for equal meaning, whatever the file's layout, name and description.</summary>
     public string Sha256
     {
@@ -154,6 +163,7 @@ public sealed record Recipe
             if (StatisticsMatching) text.Append("statisticsMatching\n");
             if (Widths.Count > 0) text.Append(CultureInfo.InvariantCulture, $"widths {string.Join(",", Widths)}\n");
             if (Palettes.Count > 0) text.Append(CultureInfo.InvariantCulture, $"palettes {string.Join(",", Palettes)}\n");
+            if (Sparsities.Count > 0) text.Append(CultureInfo.InvariantCulture, $"sparsities {string.Join(",", Sparsities.Select(v => v.ToString("R", CultureInfo.InvariantCulture)))}\n");
             text.Append(CultureInfo.InvariantCulture, $"calibration {Calibration.Method} {Calibration.Percentile:R} {Calibration.Samples}\n");
             foreach (var step in Steps)
             {
@@ -166,6 +176,7 @@ public sealed record Recipe
                 text.Append(CultureInfo.InvariantCulture, $"rule {rule.Form} {rule.Bits} {string.Join(",", rule.Operators.Order(StringComparer.Ordinal))} ");
                 text.Append(CultureInfo.InvariantCulture, $"{rule.NamePattern?.Length ?? -1} {rule.NamePattern}\n");
                 if (rule.Block > 0) text.Append(CultureInfo.InvariantCulture, $"block {rule.Block}\n");
+                if (rule.Pruning is { } zeros) text.Append(CultureInfo.InvariantCulture, $"pruning {zeros.Method} {zeros.Share:R} {zeros.Zeros}:{zeros.Of}\n");
             }
             return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
         }

@@ -1,8 +1,10 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Encodings;
+using CompressOnBuild.Techniques.Pruning;
 
 namespace CompressOnBuild.Planning;
 
@@ -23,11 +25,14 @@ internal static class RecipeReader
     private static readonly int[] WeightWidths = [2, 3, 4, 5, 6, 7, 8];
     private static readonly int[] PaletteWidths = [1, .. WeightWidths];
     private const int DefaultPalette = 4;
+    private static readonly string[] PruningMethods = ["magnitude", "wanda", "sparsegpt"];
+    private const double MostZeros = 0.95;
+    private const int MostPattern = 64;
 
     public static Recipe Read(byte[] bytes, string name, string file)
     {
         var root = PositionedJson.Parse(bytes, file, Kind);
-        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "steps", "rules", "widths", "palettes", "calibration", "biasCorrection", "errorFeedback", "roundingDescent", "statisticsMatching");
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "steps", "rules", "widths", "palettes", "sparsities", "calibration", "biasCorrection", "errorFeedback", "roundingDescent", "statisticsMatching");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
@@ -43,6 +48,7 @@ internal static class RecipeReader
             Widths = members.TryGetValue("widths", out var widths) ? Widths(widths, search) : [],
             Palettes = members.TryGetValue("palettes", out var palettes) ? Palettes(palettes, members.ContainsKey("widths")) : [],
             Steps = members.TryGetValue("steps", out var steps) ? [.. Array(steps, "steps").Select(Step)] : [],
+            Sparsities = members.TryGetValue("sparsities", out var sparsities) ? Sparsities(sparsities, search, members.ContainsKey("widths")) : [],
             Rules = members.TryGetValue("rules", out var rules) ? [.. Array(rules, "rules").Select(r => Rule(r, search))] : [],
             Calibration = members.TryGetValue("calibration", out var calibration) ? Calibration(calibration) : new RecipeCalibration(),
             ErrorFeedback = !members.TryGetValue("errorFeedback", out var feedback) || Boolean(feedback, "errorFeedback"),
@@ -54,7 +60,7 @@ internal static class RecipeReader
 
     private static RecipeRule Rule(PositionedJson json, bool search)
     {
-        var members = Members(json, "a rule", "match", "form", "bits", "block");
+        var members = Members(json, "a rule", "match", "form", "bits", "block", "sparsity", "pattern", "pruning");
         if (!members.TryGetValue("form", out var form))
             throw json.Error(Codes.RecipeMissingKey, $"'form' is missing. Valid values are {string.Join(", ", Forms)}.");
         var chosen = Choice(form, "form", Forms) switch
@@ -81,7 +87,7 @@ internal static class RecipeReader
             if (!MatMulNBits.Widths.Contains(bits)) throw inputs.Error($"'block' is given, and 'bits' is {bits}. With blocks, valid values of 'bits' are {string.Join(", ", MatMulNBits.Widths)}.");
         }
         var (operators, pattern) = Match(members);
-        return new RecipeRule(operators, pattern, chosen, bits) { Block = block };
+        return new RecipeRule(operators, pattern, chosen, bits) { Block = block, Pruning = Pruning(members, chosen) };
     }
 
     private static (string[] Operators, string? Pattern) Match(Dictionary<string, PositionedJson> members)
@@ -117,6 +123,37 @@ internal static class RecipeReader
         var by = members.TryGetValue("by", out var criterion) && Choice(criterion, "by", Criteria) == 1 ? StepCriterion.Magnitude : StepCriterion.Calibration;
         var (operators, pattern) = Match(members);
         return new RecipeStep(kind, amount, operators, pattern, by);
+    }
+
+    private static PruningTarget? Pruning(Dictionary<string, PositionedJson> members, WeightForm form)
+    {
+        var (hasShare, hasPattern, hasMethod) = (members.TryGetValue("sparsity", out var share), members.TryGetValue("pattern", out var pattern), members.TryGetValue("pruning", out var method));
+        if ((share ?? pattern ?? method) is { } any && form is not (WeightForm.Weights or WeightForm.Palette or WeightForm.Fp16))
+            throw any.Error($"zeros are stored in the forms weights, palette and fp16 only. Remove '{(hasShare ? "sparsity" : hasPattern ? "pattern" : "pruning")}', or choose one of them.");
+        if ((share ?? pattern) is { } zero && members.ContainsKey("block")) throw zero.Error("'block' is of products that know no zeros. Remove it, or the zeros.");
+        if (hasShare && hasPattern) throw pattern!.Error("'sparsity' and 'pattern' both say how many zeros there are. Remove one of them.");
+        var chosen = hasMethod ? (PruningMethod)Choice(method!, "pruning", PruningMethods) : PruningMethod.SparseGpt;
+        if (hasShare)
+        {
+            var value = Share(share!, "sparsity");
+            return value > 0 ? new PruningTarget(chosen, value) : null;
+        }
+        if (!hasPattern) return hasMethod ? throw method!.Error("'pruning' says how zeros are chosen, but not how many. Give 'sparsity' or 'pattern' too.") : null;
+        var parts = Text(pattern!, "pattern").Split(':');
+        if (parts.Length == 2 && int.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var zeros) && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var of)
+            && zeros >= 1 && zeros < of && of <= MostPattern) return new PruningTarget(chosen, (double)zeros / of, zeros, of);
+        throw pattern!.Error($"'pattern' is '{pattern.Text}'. Valid are N:M, N of M neighbours being zero, with N below M and M up to {MostPattern}: \"2:4\".");
+    }
+
+    private static double Share(PositionedJson json, string key) =>
+        json.Number is { } share ? share is >= 0 and <= MostZeros ? share : throw json.Error($"'{key}' is {json.Text}. Valid values are 0 to 0.95.") : throw WrongType(json, key, "a number");
+
+    private static double[] Sparsities(PositionedJson json, bool search, bool hasWidths)
+    {
+        if (!search) throw json.Error("'sparsities' are what a search tries, but 'search' is false. Set 'search' to true, or give 'sparsity' in a rule.");
+        if (hasWidths) throw json.Error("'sparsities' and 'widths' are two searches. Remove one of them.");
+        var shares = Array(json, "sparsities").Select(v => Share(v, "sparsities")).Distinct().Order().ToArray();
+        return shares.Length > 0 ? shares : throw json.Error("'sparsities' is an empty list. Remove it, or give shares from 0 to 0.95.");
     }
 
     private static TimeSpan TimeBudget(PositionedJson json, bool search)

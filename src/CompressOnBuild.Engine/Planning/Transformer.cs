@@ -2,6 +2,7 @@ using CompressOnBuild.Encodings;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
 using CompressOnBuild.Placement;
+using CompressOnBuild.Techniques.Pruning;
 using CompressOnBuild.Techniques.Quantization;
 using CompressOnBuild.Techniques.Sharing;
 using CompressOnBuild.Weights;
@@ -18,7 +19,7 @@ internal enum RoundingRepair { None = 0, ErrorFeedback = 1, Descent = 2 }
 /// </summary>
 internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null, RoundingRepair repair = RoundingRepair.ErrorFeedback)
 {
-    private readonly Dictionary<(string Site, WeightForm Form, int Bits, int Block, bool Safe), CompressedWeight> compressed = [];
+    private readonly Dictionary<(string Site, WeightForm Form, int Bits, int Block, bool Safe, PruningTarget? Pruning, bool Sparse), CompressedWeight> compressed = [];
     private (string? Site, IReadOnlyList<ErrorFeedback.Feedback?>? Feedback) last;
     private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
 
@@ -84,9 +85,9 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     public CompressedWeight Weight(Site site, WeightDecision decision)
     {
         var form = decision.Form is WeightForm.Fp16 or WeightForm.Palette ? decision.Form : WeightForm.Weights;
-        var key = (site.Name, form, decision.Bits, decision.Block, decision.SaturationSafe);
+        var key = (site.Name, form, decision.Bits, decision.Block, decision.SaturationSafe, decision.Pruning, decision.Encoding == EncodingTable.Sparse.Id);
         if (!compressed.TryGetValue(key, out var weight))
-            compressed.Add(key, weight = form switch { WeightForm.Fp16 => Half(site), WeightForm.Palette => Palette(site, decision.Bits), _ => decision.Block > 0 ? Blocks(site, decision) : Round(site, decision) });
+            compressed.Add(key, weight = decision.Pruning is not null ? Pruned(site, decision) : form switch { WeightForm.Fp16 => Half(site), WeightForm.Palette => Palette(site, decision.Bits), _ => decision.Block > 0 ? Blocks(site, decision) : Round(site, decision) });
         return weight;
     }
 
@@ -150,7 +151,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var view = ChannelView.Of(site.Tensor.Shape, site.ChannelAxes);
         var seen = FeedbackOf(site);
         if (seen is not null) repaired.Add(site.Name);
-        var rows = SharedPalette.Fit(Rows(site), view.Channels, bits, seen, parallel);
+        var rows = SharedPalette.Fit(Rows(site), view.Channels, bits, seen, parallel: parallel);
         long[] shape = [.. site.Tensor.Shape];
         return new Scaled
         {
@@ -159,6 +160,66 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
             Scales = rows.Scales,
             Inner = new Codebook { Shape = shape, Bits = bits, Indices = view.FromRows<byte>(rows.Indices), Entries = new DenseWeight { Shape = [1, rows.Palette.Length], Values = rows.Palette } },
         };
+    }
+
+    /// <summary>A weight with zeros: SparseGPT rounds integers in the same pass, and makes up for the zeros before a palette or halves are fitted to what is left.</summary>
+    private CompressedWeight Pruned(Site site, WeightDecision decision)
+    {
+        var (pruning, seen) = (decision.Pruning!, FeedbackOf(site));
+        var view = ChannelView.Of(site.Tensor.Shape, site.ChannelAxes);
+        var rows = Rows(site);
+        if (seen is not null) repaired.Add(site.Name);
+        bool[]? keep = null;
+        if (pruning.Method != PruningMethod.SparseGpt || seen is null)
+        {
+            keep = PruningMask.Of(rows, view.Channels, pruning, seen);
+            for (var i = 0; i < rows.Length; i++) if (!keep[i]) rows[i] = 0;
+        }
+        var integers = decision.Form is not (WeightForm.Palette or WeightForm.Fp16);
+        if (keep is null && !integers)
+        {
+            double[] left = [.. rows.Select(w => (double)w)];
+            float[] one = [.. Enumerable.Repeat(1f, view.Channels)];
+            ErrorFeedback.Round(rows, left, one, RoundingGrid.Everything, seen!, factors: [1f], zeros: new(pruning), parallel: parallel);
+            rows = [.. left.Select(v => (float)v)];
+            keep = [.. left.Select(v => v != 0)];
+        }
+        return integers ? PrunedIntegers(site, decision, rows, keep, seen) : PrunedFloats(site, decision, rows, keep!, seen);
+    }
+
+    private CompressedWeight PrunedIntegers(Site site, WeightDecision decision, float[] rows, bool[]? keep, IReadOnlyList<ErrorFeedback.Feedback?>? seen)
+    {
+        long[] shape = [.. site.Tensor.Shape];
+        var view = ChannelView.Of(shape, site.ChannelAxes);
+        var plain = RoundToNearest.Quantize(view.FromRows<float>(rows), shape, [.. site.ChannelAxes], decision.Bits);
+        double[] values = [.. view.ToRows<sbyte>(plain.Codes).Select(c => (double)c)];
+        if (seen is not null)
+        {
+            ErrorFeedback.Round(rows, values, plain.Scales, RoundingGrid.Integers((1 << (decision.Bits - 1)) - 1), seen, factors: decision.Bits < 8 ? null : [1f],
+                zeros: keep is null ? new(decision.Pruning) : new(Keep: keep), parallel: parallel);
+        }
+        var codes = view.FromRows<sbyte>([.. values.Select(v => (sbyte)v)]);
+        if (decision.Encoding != EncodingTable.Sparse.Id) return new Quantized { Codes = codes, Shape = shape, ChannelAxes = plain.ChannelAxes, Scales = plain.Scales, Bits = plain.Bits };
+        bool[] mask = [.. codes.Select(c => c != 0)];
+        var survivors = Sparse.Survivors<sbyte>(codes, mask);
+        var inner = new Sparse { Shape = shape, Mask = mask, Values = new Quantized { Codes = survivors, Shape = [survivors.Length], ChannelAxes = [], Scales = [1f], Bits = plain.Bits } };
+        return new Scaled { Shape = shape, ChannelAxes = plain.ChannelAxes, Scales = plain.Scales, Inner = inner };
+    }
+
+    private CompressedWeight PrunedFloats(Site site, WeightDecision decision, float[] rows, bool[] keep, IReadOnlyList<ErrorFeedback.Feedback?>? seen)
+    {
+        long[] shape = [.. site.Tensor.Shape];
+        var view = ChannelView.Of(shape, site.ChannelAxes);
+        var mask = view.FromRows<bool>(keep);
+        if (decision.Form == WeightForm.Fp16)
+        {
+            var survivors = Sparse.Survivors<float>(view.FromRows<float>(rows), mask);
+            return new Sparse { Shape = shape, Mask = mask, Values = HalfWeight.Round(survivors, [survivors.Length]) ?? throw new InvalidOperationException($"'{site.Name}' does not fit 16-bit floats once it is pruned.") };
+        }
+        var fitted = SharedPalette.Fit(rows, view.Channels, decision.Bits, seen, keep, parallel);
+        var indices = Sparse.Survivors<byte>(view.FromRows<byte>(fitted.Indices), mask);
+        var values = new Codebook { Shape = [indices.Length], Bits = decision.Bits, Indices = indices, Entries = new DenseWeight { Shape = [1, fitted.Palette.Length], Values = fitted.Palette } };
+        return new Scaled { Shape = shape, ChannelAxes = [.. site.ChannelAxes], Scales = fitted.Scales, Inner = new Sparse { Shape = shape, Mask = mask, Values = values } };
     }
 
     /// <summary>

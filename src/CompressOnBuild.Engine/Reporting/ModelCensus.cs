@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using CompressOnBuild.Onnx;
 
 namespace CompressOnBuild.Reporting;
@@ -20,6 +21,9 @@ internal static class ModelCensus
         }
         return (all, nonZero);
     }
+
+    /// <summary>Elements that are not zero, bit for bit: -0 counts.</summary>
+    public static long NonZero(float[] values) => NonZero(MemoryMarshal.AsBytes<float>(values), sizeof(float));
 
     private static IEnumerable<Tensor> Tensors(Model model) => model.Graphs().SelectMany(g =>
         g.Initializers.Select(v => v.Initializer!).Concat(g.Nodes.Where(n => n.Is("Constant")).Select(n => n.Output(0)?.Constant).OfType<Tensor>()));

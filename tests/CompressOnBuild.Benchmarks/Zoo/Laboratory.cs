@@ -55,6 +55,8 @@ internal sealed class Laboratory : IDisposable
     public Planner Planner { get; }
     public Transformer Transformer { get; }
     public long OriginalBytes { get; }
+    /// <summary>Name of the primary metric.</summary>
+    public string Metric => data.Metrics[0].Name;
 
     /// <summary>Bytes of the file and dB of the outputs on a few calibration samples, by mean over samples (<see cref="Fidelity.MeanDecibels"/>).</summary>
     public (long Bytes, double Decibels) Try(Plan plan)

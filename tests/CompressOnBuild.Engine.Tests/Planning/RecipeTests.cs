@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Planning;
+using CompressOnBuild.Techniques.Pruning;
 
 namespace CompressOnBuild.Engine.Tests.Planning;
 
@@ -15,13 +16,13 @@ public sealed class RecipeTests
     [TestMethod]
     public void EveryPresetLoads()
     {
-        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "low-rank", "none", "palette", "prune-structured", "smallest" }, Recipe.Presets.ToArray());
+        CollectionAssert.AreEqual(new[] { "auto", "fp16", "int4-weights", "int8", "int8-dynamic", "int8-weights", "low-rank", "none", "palette", "prune", "prune-structured", "smallest" }, Recipe.Presets.ToArray());
         foreach (var name in Recipe.Presets)
         {
             var recipe = Recipe.Load(name);
             Assert.AreEqual(name, recipe.Name);
             Assert.AreNotEqual("", recipe.Description);
-            Assert.AreEqual(name is "auto" or "smallest", recipe.Search);
+            Assert.AreEqual(name is "auto" or "prune" or "smallest", recipe.Search);
         }
         Assert.AreEqual((WeightForm.Static, 8), Recipe.Load("int8").For("Conv", "w"));
         Assert.AreEqual((WeightForm.Dynamic, 8), Recipe.Load("int8-dynamic").For("LSTM", "w"));
@@ -56,6 +57,14 @@ public sealed class RecipeTests
     [DataRow("""{ "version": 1, "timeBudget": 60 }""", "COB2003", 1, 31, "'search' is false")]
     [DataRow("""{ "version": 1, "search": true, "timeBudget": 0 }""", "COB2003", 1, 47, "'timeBudget' is 0")]
     [DataRow("""{ "version": 1, "rules": [ { "form": "palette", "bits": 9 } ] }""", "COB2003", 1, 57, "'bits' is 9. Valid values are 1, 2, 3, 4, 5, 6, 7, 8.")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "weights", "sparsity": 0.96 } ] }""", "COB2003", 1, 61, "'sparsity' is 0.96. Valid values are 0 to 0.95.")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "static", "sparsity": 0.5 } ] }""", "COB2003", 1, 60, "weights, palette and fp16 only")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "weights", "pattern": "4:2" } ] }""", "COB2003", 1, 60, "'pattern' is '4:2'")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "weights", "pattern": "2:4", "sparsity": 0.5 } ] }""", "COB2003", 1, 60, "Remove one of them")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "weights", "pruning": "wanda" } ] }""", "COB2003", 1, 60, "Give 'sparsity' or 'pattern' too")]
+    [DataRow("""{ "version": 1, "rules": [ { "form": "weights", "pruning": "wonda", "sparsity": 0.5 } ] }""", "COB2003", 1, 60, "Did you mean 'wanda'?")]
+    [DataRow("""{ "version": 1, "sparsities": [0.5] }""", "COB2003", 1, 31, "'search' is false")]
+    [DataRow("""{ "version": 1, "search": true, "widths": [4], "sparsities": [0.5] }""", "COB2003", 1, 62, "two searches")]
     [DataRow("""{ "version": 1, "search": true, "palettes": [4] }""", "COB2003", 1, 45, "there are no 'widths'")]
     [DataRow("""{ "version": 1, "search": true, "widths": [4], "palettes": [0] }""", "COB2003", 1, 61, "'palettes' has 0")]
     [DataRow("""{ "version": 1, "widths": [4] }""", "COB2003", 1, 27, "'search' is false")]
@@ -123,7 +132,7 @@ public sealed class RecipeTests
     {
         var error = Assert.ThrowsExactly<CompressionException>(() => Recipe.Load("int9")).Diagnostic;
         Assert.AreEqual(Codes.RecipeNotFound, error.Code);
-        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, low-rank, none, palette, prune-structured, smallest");
+        StringAssert.Contains(error.Message, "auto, fp16, int4-weights, int8, int8-dynamic, int8-weights, low-rank, none, palette, prune, prune-structured, smallest");
     }
 
     [TestMethod]
@@ -138,6 +147,17 @@ public sealed class RecipeTests
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "biasCorrection": false, "rules": [ { "form": "static" } ] }""").Sha256);
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "statisticsMatching": true, "rules": [ { "form": "static" } ] }""").Sha256);
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "roundingDescent": true, "rules": [ { "form": "static" } ] }""").Sha256);
+    }
+
+    [TestMethod]
+    public void ZerosOfARuleAreReadAndHashed()
+    {
+        Recipe Rule(string zeros) => Read("{ \"version\": 1, \"rules\": [ { \"form\": \"weights\"" + zeros + " } ] }");
+        Assert.IsNull(Rule("").PruningFor("Conv", "w"));
+        Assert.AreEqual(new PruningTarget(PruningMethod.SparseGpt, 0.5), Rule(", \"sparsity\": 0.5").PruningFor("Conv", "w"));
+        Assert.AreEqual(new PruningTarget(PruningMethod.Wanda, 0.5, 2, 4), Rule(", \"pattern\": \"2:4\", \"pruning\": \"wanda\"").PruningFor("Conv", "w"));
+        Assert.AreEqual(Rule("").Sha256, Rule(", \"sparsity\": 0").Sha256, "no zeros are no zeros");
+        Assert.HasCount(4, new[] { "", ", \"sparsity\": 0.5", ", \"pattern\": \"2:4\"", ", \"sparsity\": 0.5, \"pruning\": \"wanda\"" }.Select(z => Rule(z).Sha256).Distinct());
     }
 
     // The schema and the parser are two descriptions of one format: they must agree on keys and on every list of words.

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using CompressOnBuild.Numerics;
+using CompressOnBuild.Techniques.Pruning;
 using CompressOnBuild.Weights;
 
 namespace CompressOnBuild.Techniques.Quantization;
@@ -19,12 +20,17 @@ namespace CompressOnBuild.Techniques.Quantization;
 /// 6. Where products must be exact on processors that saturate, step 3 rounds no further than the neighbours of k that are already rounded
 ///    allow (<see cref="SaturationSafety"/>); what that costs is fed back like any other error.
 /// 7. Where a row has a scale for each block of inputs, step 3 takes the one of the block, and steps 4 and 5 move all scales of a row by one factor.
+/// 8. Pruning (Frantar and Alistarh 2023, "SparseGPT: Massive Language Models Can Be Accurately Pruned in One-Shot", algorithm 1): before step 3 enters
+///    a block of 128 inputs (of a pattern N:M, M inputs), those w_j of it with the least w_j^2 / U_jj^2, by what the earlier ones have made of
+///    them, are chosen to become 0; what that costs is fed back like any other error. Rounding a weight and taking it out are one pass. Or
+///    the zeros are given. A row whose zeros are to be chosen has no plain rounding to fall back to.
 /// Departure: scales start from those of plain rounding (chosen by squared error), not from those of the updated weights.
 /// </summary>
 internal static class ErrorFeedback
 {
     private const double Damp = 0.01;
     private const int Block = 8;
+    private const int PruningBlock = 128;
     private static readonly float[] s_factors = [1f, 0.92f, 0.84f, 1.08f];
 
     /// <summary>Rounds <paramref name="plain"/>'s weights again.</summary>
@@ -45,7 +51,7 @@ internal static class ErrorFeedback
         var scales = (float[])plain.Scales.Clone();
         var neighbours = saturationSafe ? SaturationSafety.EarlierNeighbours(k, plain.Shape.Length > 2 ? (int)(weights.Length / (plain.Shape[0] * plain.Shape[1])) : 1) : null;
         var factors = limit < 127 ? s_factors : [1f];
-        Round(weights.ToArray(), values, scales, RoundingGrid.Integers(limit), groups, neighbours is null ? null : new Safety(limit, neighbours), factors, parallel);
+        Round(weights.ToArray(), values, scales, RoundingGrid.Integers(limit), groups, neighbours is null ? null : new Safety(limit, neighbours), factors, parallel: parallel);
         return new Quantized { Codes = [.. values.Select(v => (sbyte)v)], Shape = plain.Shape, ChannelAxes = plain.ChannelAxes, Scales = scales, Bits = plain.Bits };
     }
 
@@ -60,7 +66,10 @@ internal static class ErrorFeedback
     /// <summary>Codes end at <paramref name="Limit"/>, and none passes what its earlier <paramref name="Neighbours"/> leave (step 6).</summary>
     internal sealed record Safety(int Limit, int[][] Neighbours);
 
-    /// <summary>Steps 3 to 6 for weights on any grid.</summary>
+    /// <summary>Zeros of step 8: chosen by <paramref name="Target"/>, or given by <paramref name="Keep"/>, [rows, K], false for those.</summary>
+    internal sealed record Zeros(PruningTarget? Target = null, bool[]? Keep = null);
+
+    /// <summary>Steps 3 to 8 for weights on any grid.</summary>
     /// <param name="weights">[rows, K], row-major.</param>
     /// <param name="values">What plain rounding made of them, values of the grid; becomes what is better.</param>
     /// <param name="scales">One a row, or one for each block of a row; become what fits.</param>
@@ -68,9 +77,10 @@ internal static class ErrorFeedback
     /// <param name="groups">Of equal numbers of rows.</param>
     /// <param name="safety">Step 6.</param>
     /// <param name="factors">Of the scales, which step 5 starts from.</param>
+    /// <param name="zeros">Step 8; where they are to be chosen, <paramref name="values"/> are only where to write to, else they keep to the zeros.</param>
     /// <param name="parallel">Threads to use, and what stops them.</param>
     /// <param name="blockSize">Step 7: inputs that share a scale.</param>
-    internal static void Round(float[] weights, double[] values, float[] scales, RoundingGrid grid, IReadOnlyList<Feedback?> groups, Safety? safety = null, float[]? factors = null, ParallelOptions? parallel = null, int blockSize = int.MaxValue)
+    internal static void Round(float[] weights, double[] values, float[] scales, RoundingGrid grid, IReadOnlyList<Feedback?> groups, Safety? safety = null, float[]? factors = null, Zeros? zeros = null, ParallelOptions? parallel = null, int blockSize = int.MaxValue)
     {
         var rows = blockSize == int.MaxValue ? scales.Length : Rows(weights.Length, scales.Length, blockSize, groups);
         var k = weights.Length / rows;
@@ -83,7 +93,7 @@ internal static class ErrorFeedback
             Parallel.For(0, (perGroup + Block - 1) / Block, parallel ?? new ParallelOptions(), b =>
             {
                 var first = start + b * Block;
-                new FeedbackRows(weights, values, scales, first, Math.Min(Block, start + perGroup - first), k, scales.Length / rows, Math.Min(blockSize, k), grid, safety).Round(feedback, factors ?? s_factors);
+                new FeedbackRows(weights, values, scales, first, Math.Min(Block, start + perGroup - first), k, scales.Length / rows, Math.Min(blockSize, k), grid, safety, zeros).Round(feedback, factors ?? s_factors);
             });
         }
     }
@@ -124,7 +134,7 @@ internal static class ErrorFeedback
     }
 
     /// <summary>Neighbouring rows of one group, each as if it were alone.</summary>
-    private sealed class FeedbackRows(float[] weights, double[] values, float[] scales, int first, int count, int k, int blocks, int blockSize, RoundingGrid grid, Safety? safety)
+    private sealed class FeedbackRows(float[] weights, double[] values, float[] scales, int first, int count, int k, int blocks, int blockSize, RoundingGrid grid, Safety? safety, Zeros? zeros)
     {
         private readonly double[][] w = [.. Enumerable.Range(first, count).Select(r => weights.AsSpan(r * k, k).ToArray().Select(v => (double)v).ToArray())];
 
@@ -134,7 +144,7 @@ internal static class ErrorFeedback
             double[][] best = [.. Enumerable.Range(first, count).Select(r => values.AsSpan(r * k, k).ToArray())];
             var start = scales.AsSpan(first * blocks, count * blocks).ToArray();
             var bestScale = (float[])start.Clone();
-            var least = Errors(h, best, start);
+            var least = zeros?.Target is null ? Errors(h, best, start) : [.. Enumerable.Repeat(double.PositiveInfinity, count)];
             if (least.All(e => e == 0)) return;
             foreach (var factor in factors)
             {
@@ -159,13 +169,22 @@ internal static class ErrorFeedback
         {
             double[][] rest = [.. w.Select(row => (double[])row.Clone())];
             double[][] rounded = [.. w.Select(_ => new double[k])];
+            bool[][]? keep = zeros is null ? null : [.. Enumerable.Range(first, count).Select(r => zeros.Keep is { } given ? given.AsSpan(r * k, k).ToArray() : [.. Enumerable.Repeat(true, k)])];
+            var runs = zeros?.Target?.Runs(k, PruningBlock).ToDictionary(r => r.Start);
+            var scores = new double[k];
             for (var i = 0; i < k; i++)
             {
+                if (runs is not null && runs.TryGetValue(i, out var run)) // step 8
+                    for (var r = 0; r < count; r++)
+                    {
+                        for (var j = i; j < i + run.Count; j++) scores[j] = rest[r][j] * rest[r][j] / (u[j * k + j] * u[j * k + j]);
+                        PruningMask.Drop(scores, keep![r], i, run.Count, run.Zeros);
+                    }
                 var factors = u.AsSpan(i * k + i + 1, k - i - 1);
                 for (var r = 0; r < count; r++)
                 {
                     var s = scale[r * blocks + i / blockSize];
-                    rounded[r][i] = grid.Nearest(rest[r][i] / s);
+                    rounded[r][i] = keep is null || keep[r][i] ? grid.Nearest(rest[r][i] / s) : 0;
                     if (safety is not null)
                     {
                         var (lowest, most) = SaturationSafety.Room(rounded[r], safety.Neighbours[i], safety.Limit); // step 6

@@ -43,11 +43,12 @@ internal static class SharedPalette
     /// <param name="rows">Rows, divided into groups of equal size.</param>
     /// <param name="bits">1 to 8.</param>
     /// <param name="groups">H and U of each group; null without calibration.</param>
+    /// <param name="keep">False for weights that are zero whatever their index says; null: none.</param>
     /// <param name="parallel">Threads to use, and what stops them.</param>
-    public static PaletteRows Fit(float[] weights, int rows, int bits, IReadOnlyList<ErrorFeedback.Feedback?>? groups, ParallelOptions? parallel = null)
+    public static PaletteRows Fit(float[] weights, int rows, int bits, IReadOnlyList<ErrorFeedback.Feedback?>? groups, bool[]? keep = null, ParallelOptions? parallel = null)
     {
         var k = weights.Length / rows;
-        var h = Importance(rows, k, groups);
+        var h = Importance(rows, k, groups, keep);
         var scales = RootMeanSquares(weights, rows, k); // step 1
         double[] palette = [];
         float[] bestScales = scales;
@@ -61,14 +62,17 @@ internal static class SharedPalette
         }
         scales = (float[])bestScales.Clone();
         var values = Assigned(weights, scales, palette, k);
+        if (keep is not null)
+            for (var i = 0; i < values.Length; i++) if (!keep[i]) values[i] = 0;
         if (groups is not null)
         {
-            ErrorFeedback.Round(weights, values, scales, RoundingGrid.Of(palette), groups, factors: s_factors, parallel: parallel); // step 4
+            var zeros = keep is null ? null : new ErrorFeedback.Zeros(Keep: keep);
+            ErrorFeedback.Round(weights, values, scales, RoundingGrid.Of(palette), groups, factors: s_factors, zeros: zeros, parallel: parallel); // step 4
             for (var round = 0; round < EntryRounds && bits <= MostSolvedBits; round++) // step 5
             {
-                if (Solved(weights, values, scales, palette, groups, k, parallel) is not { } solved) break;
+                if (Solved(weights, values, scales, palette, groups, keep, k, parallel) is not { } solved) break;
                 (palette, values) = solved;
-                ErrorFeedback.Round(weights, values, scales, RoundingGrid.Of(palette), groups, factors: s_factors, parallel: parallel);
+                ErrorFeedback.Round(weights, values, scales, RoundingGrid.Of(palette), groups, factors: s_factors, zeros: zeros, parallel: parallel);
             }
         }
         var grid = RoundingGrid.Of(palette);
@@ -77,10 +81,13 @@ internal static class SharedPalette
         return new PaletteRows(entries, [.. values.Select(v => (byte)grid.Index(v))], scales);
     }
 
-    private static double[][] Importance(int rows, int k, IReadOnlyList<ErrorFeedback.Feedback?>? groups)
+    // One figure a weight: h of its input, 0 for those that are taken out.
+    private static double[] Importance(int rows, int k, IReadOnlyList<ErrorFeedback.Feedback?>? groups, bool[]? keep)
     {
-        double[] even = [.. Enumerable.Repeat(1.0, k)];
-        return [.. Enumerable.Range(0, groups?.Count ?? 1).Select(g => groups?[g] is { } seen ? [.. Enumerable.Range(0, k).Select(i => seen.H[i * k + i])] : even)];
+        var result = new double[rows * k];
+        for (var i = 0; i < result.Length; i++)
+            if (keep is null || keep[i]) result[i] = groups?[i / k / (rows / groups.Count)] is { } seen ? seen.H[i % k * k + i % k] : 1;
+        return result;
     }
 
     private static float[] RootMeanSquares(float[] weights, int rows, int k) => [.. Enumerable.Range(0, rows).Select(r =>
@@ -91,14 +98,13 @@ internal static class SharedPalette
         return root > 1e-30f ? root : 1f;
     })];
 
-    private static double[] Entries(float[] weights, float[] scales, double[][] h, int k, int bits)
+    private static double[] Entries(float[] weights, float[] scales, double[] h, int k, int bits)
     {
         double[] x = new double[weights.Length], c = new double[weights.Length];
-        var perGroup = scales.Length / h.Length;
         for (var i = 0; i < x.Length; i++)
         {
             var row = i / k;
-            (x[i], c[i]) = ((double)weights[i] / scales[row], (double)scales[row] * scales[row] * h[row / perGroup][i % k]);
+            (x[i], c[i]) = ((double)weights[i] / scales[row], (double)scales[row] * scales[row] * h[i]);
         }
         // Entries are stored as floats: everything that follows is fitted to those.
         return [.. KMeans.Fit(x, c, 1 << bits).Select(v => (double)(float)v).Distinct()];
@@ -112,23 +118,21 @@ internal static class SharedPalette
         return values;
     }
 
-    private static double DiagonalError(float[] weights, float[] scales, double[] palette, double[][] h, int k)
+    private static double DiagonalError(float[] weights, float[] scales, double[] palette, double[] h, int k)
     {
         var values = Assigned(weights, scales, palette, k);
-        var perGroup = scales.Length / h.Length;
         double sum = 0;
         for (var i = 0; i < values.Length; i++)
         {
             var d = weights[i] - scales[i / k] * values[i];
-            sum += h[i / k / perGroup][i % k] * d * d;
+            sum += h[i] * d * d;
         }
         return sum;
     }
 
-    private static float[] FittedScales(float[] weights, float[] scales, double[] palette, double[][] h, int k)
+    private static float[] FittedScales(float[] weights, float[] scales, double[] palette, double[] h, int k)
     {
         var values = Assigned(weights, scales, palette, k);
-        var perGroup = scales.Length / h.Length;
         var result = (float[])scales.Clone();
         for (var r = 0; r < scales.Length; r++)
         {
@@ -136,8 +140,8 @@ internal static class SharedPalette
             for (var j = 0; j < k; j++)
             {
                 var v = values[r * k + j];
-                with += h[r / perGroup][j] * weights[r * k + j] * v;
-                self += h[r / perGroup][j] * v * v;
+                with += h[r * k + j] * weights[r * k + j] * v;
+                self += h[r * k + j] * v * v;
             }
             var fitted = (float)(with / self);
             if (fitted > 1e-30f && float.IsFinite(fitted)) result[r] = fitted;
@@ -146,12 +150,12 @@ internal static class SharedPalette
     }
 
     // Step 5. Sums are made row by row and added in the order of the rows, however many threads there are.
-    private static (double[] Palette, double[] Values)? Solved(float[] weights, double[] values, float[] scales, double[] palette, IReadOnlyList<ErrorFeedback.Feedback?> groups, int k, ParallelOptions? parallel)
+    private static (double[] Palette, double[] Values)? Solved(float[] weights, double[] values, float[] scales, double[] palette, IReadOnlyList<ErrorFeedback.Feedback?> groups, bool[]? keep, int k, ParallelOptions? parallel)
     {
         const int Chunk = 16;
         var n = palette.Length;
         var grid = RoundingGrid.Of(palette);
-        int[] index = [.. values.Select(grid.Index)];
+        int[] index = [.. values.Select((v, i) => keep is null || keep[i] ? grid.Index(v) : -1)];
         var perGroup = scales.Length / groups.Count;
         var a = new double[n * n];
         var b = new double[n];
@@ -188,7 +192,7 @@ internal static class SharedPalette
             for (var v = u; v < n; v++) solved[v] += inverse[u * n + v] * half[u];
         for (var u = 0; u < n; u++) solved[u] = (float)solved[u];
         if (!(Quadratic(solved) < before)) return null;
-        double[] moved = [.. index.Select(i => solved[i])];
+        double[] moved = [.. index.Select(i => i < 0 ? 0 : solved[i])];
         return ([.. solved.Distinct().Order()], moved);
 
         // p^T A p - 2 b^T p, the sum of d^T H d but for what no palette changes.
@@ -211,13 +215,14 @@ internal static class SharedPalette
             var gathered = new double[n * k];
             for (var i = 0; i < k; i++)
             {
+                if (index[row * k + i] < 0) continue;
                 var target = gathered.AsSpan(index[row * k + i] * k, k);
                 TensorPrimitives.Add(target, seen.H.AsSpan(i * k, k), target);
             }
             for (var u = 0; u < n; u++)
                 for (var j = 0; j < k; j++)
                 {
-                    partA[u * n + index[row * k + j]] += s * s * gathered[u * k + j];
+                    if (index[row * k + j] is >= 0 and var v) partA[u * n + v] += s * s * gathered[u * k + j];
                     partB[u] += s * gathered[u * k + j] * weights[row * k + j];
                 }
             return (partA, partB);

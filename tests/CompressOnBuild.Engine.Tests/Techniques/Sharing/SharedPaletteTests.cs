@@ -71,7 +71,7 @@ public class SharedPaletteTests
     public void TheNumberOfThreadsChangesNoBit()
     {
         var w = Weights(5);
-        PaletteRows one = SharedPalette.Fit(w, Rows, 3, Seen, new ParallelOptions { MaxDegreeOfParallelism = 1 }), many = SharedPalette.Fit(w, Rows, 3, Seen, new ParallelOptions { MaxDegreeOfParallelism = 4 });
+        PaletteRows one = SharedPalette.Fit(w, Rows, 3, Seen, parallel: new ParallelOptions { MaxDegreeOfParallelism = 1 }), many = SharedPalette.Fit(w, Rows, 3, Seen, parallel: new ParallelOptions { MaxDegreeOfParallelism = 4 });
         CollectionAssert.AreEqual(one.Palette, many.Palette);
         CollectionAssert.AreEqual(one.Indices, many.Indices);
         CollectionAssert.AreEqual(one.Scales, many.Scales);
