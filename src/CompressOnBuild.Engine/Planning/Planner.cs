@@ -72,6 +72,10 @@ internal sealed class Planner
     /// <summary>The decision for one site when <paramref name="wanted"/> is asked for, at <paramref name="bits"/> bits where its activations stay floats.</summary>
     public WeightDecision Decide(Site site, WeightForm wanted, string because, int bits = 8, int block = 0) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site), bits, runtime, block);
 
+    /// <summary>Integer weights for float arithmetic: never a product that rounds its activations too, as MatMulNBits does.</summary>
+    public WeightDecision DecideRestored(Site site, string because, int bits = 8, PruningTarget? pruning = null) =>
+        FormTable.Pruned(FormTable.Resolve(site, WeightForm.Weights, opset, IsObserved(site), because, saturationSafe, fusedWeightsPay: false, bits, runtime), pruning, site, opset);
+
     /// <summary>
     /// The plan of a recipe without search: every weight gets what its rule asks, or the next form that exists. A static form that the
     /// cost table says is slower than floats falls back to int8 weights.

@@ -38,7 +38,7 @@ internal sealed class PruneSearch(Planner planner, IReadOnlyList<double> rounds,
     public Plan Run()
     {
         log.Stage("pruning");
-        Plan dense = planner.Complete([.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, "no round of pruning kept the limit"))], join: false);
+        Plan dense = planner.Complete([.. planner.Sites.Select(s => planner.DecideRestored(s, "no round of pruning kept the limit"))], join: false);
         var (chosen, at) = (dense, 0);
         if (Measure(dense, "int8 weights, no zeros"))
         {
@@ -66,7 +66,7 @@ internal sealed class PruneSearch(Planner planner, IReadOnlyList<double> rounds,
         foreach (var site in planner.Sites)
         {
             cancel.ThrowIfCancellationRequested();
-            var dense = planner.Decide(site, WeightForm.Weights, "");
+            var dense = planner.DecideRestored(site, "");
             var probe = At(site, Probe);
             if (probe.Encoding == EncodingTable.Sparse.Id)
             {
@@ -82,7 +82,7 @@ internal sealed class PruneSearch(Planner planner, IReadOnlyList<double> rounds,
         return found;
     }
 
-    private WeightDecision At(Site site, double share) => planner.Decide(site, WeightForm.Weights, "", 8, new PruningTarget(PruningMethod.SparseGpt, share));
+    private WeightDecision At(Site site, double share) => planner.DecideRestored(site, "", 8, new PruningTarget(PruningMethod.SparseGpt, share));
 
     // Step 2. Null where the weights cannot have so many zeros. At equal cost the fewer zeros win.
     private IReadOnlyList<WeightDecision>? Allocate(List<Choice> choices, double share)

@@ -110,7 +110,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
     private bool Passes(Measured plan) => (plan.Trial.Changes is { } changes
         ? plan.Trial with { GateHigh = rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) } : plan.Trial).Passes(limits.Drop);
 
-    private IReadOnlyList<WeightDecision> Widest() => Unnarrowed ?? [.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Weights, $"the widest form of the recipe", widths[^1]))];
+    private IReadOnlyList<WeightDecision> Widest() => Unnarrowed ?? [.. planner.Sites.Select(s => planner.DecideRestored(s, "the widest form of the recipe", widths[^1]))];
 
     // Step 1.
     private List<Choice> Choices()
@@ -129,7 +129,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
             }
             else
             {
-                var whole = Unnarrowed?[i] ?? planner.Decide(site, WeightForm.Weights, "too small to be packed: 8 bits");
+                var whole = Unnarrowed?[i] ?? planner.DecideRestored(site, "too small to be packed: 8 bits");
                 found.Add(new Choice([new Option(whole, FormTable.Bytes(site, whole), 0)], double.PositiveInfinity));
             }
             log.Progress((double)found.Count / planner.Sites.Count, $"{found.Count} of {planner.Sites.Count}");
@@ -140,7 +140,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
     private IEnumerable<Option> Options(int site, WeightDecision probe, double probeError)
     {
         var weight = planner.Sites[site];
-        var decisions = widths.Where(b => b != widths[^1] || Unnarrowed is null).Select(b => planner.Decide(weight, WeightForm.Weights, "", b)).Concat(Palettes.Select(b => planner.Decide(weight, WeightForm.Palette, "", b)));
+        var decisions = widths.Where(b => b != widths[^1] || Unnarrowed is null).Select(b => planner.DecideRestored(weight, "", b)).Concat(Palettes.Select(b => planner.Decide(weight, WeightForm.Palette, "", b)));
         var unit = oracle.ProductError?.Invoke(weight, probe) ?? 0;
         foreach (var decision in decisions.DistinctBy(d => (d.Encoding, d.Bits)))
         {

@@ -36,7 +36,7 @@ internal static class SparsityCommand
                 void Row(int zeros, PruningMethod? method)
                 {
                     var pruning = method is { } chosen ? new PruningTarget(chosen, zeros / 100.0) : null;
-                    var plan = laboratory.Planner.Complete([.. laboratory.Planner.Sites.Select(s => laboratory.Planner.Decide(s, WeightForm.Weights, "", 8, pruning))], join: false);
+                    var plan = laboratory.Planner.Complete([.. laboratory.Planner.Sites.Select(s => laboratory.Planner.DecideRestored(s, "", 8, pruning))], join: false);
                     var (bytes, decibels) = laboratory.Try(plan);
                     var metric = laboratory.Measure(plan);
                     var points = ZooReport.Drop(new MetricChange(laboratory.Metric, metric.Original, metric.Compressed, metric.Drop, metric.Confidence?.Low, metric.Confidence?.High, metric.Samples));

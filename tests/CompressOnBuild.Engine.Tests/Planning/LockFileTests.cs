@@ -18,7 +18,7 @@ public class LockFileTests
     [TestMethod]
     public void ReadsBackWhatWasWritten()
     {
-        var hostile = "a\"b\\\n\u001b[31m ##vso[task] <<<<<<< HEAD
+        var hostile = "a\"b\\\n\u001b[31m ##vso[task] <<<<<<< µ";
         var plan = new Plan([new("d", WeightForm.Palette, "sparse-mask", 3, "") { Pruning = new(PruningMethod.SparseGpt, 1.0 / 3) }, new("c", WeightForm.Weights, "sparse-mask", 8, "") { Pruning = new(PruningMethod.Wanda, 0.5, 2, 4) }, new("b", WeightForm.None, null, 32, hostile, Codes.WeightTooSmall), new("a", WeightForm.Static, "qdq", 8, "12.5 µs", SaturationSafe: true)],
             [new(hostile, new(0.1f, 255)), new("x", new(1.17549435E-38f, 0)), new("y", new(16777217f / 3, 7))], false, [new("a", [0, -16384, 16384])], Gains: [new("a", [512, 0, -512])]);
         var inputs = new Fingerprint(new Dictionary<string, string> { ["model"] = new('a', 64), ["seed"] = "1" });

@@ -97,6 +97,16 @@ public class WidthSearchTests
         public override long GetTimestamp() => seconds++;
     }
 
+    [TestMethod]
+    public void EightBitsAreRestoredToFloatsWhereAProductOfIntegersWouldRoundItsActivations()
+    {
+        var model = new ModelBuilder().Input("x", 1, 256).Output("y", 1, 256).Weight("w1", 1, 1, 256, 256).Node("MatMul", ["x", "w1"], ["y"]).Build();
+        var planner = new Planner(model, Recipe.Load("smallest"), statistics: null);
+        Assert.AreEqual("matmul-dq", planner.Decide(planner.Sites[0], WeightForm.Weights, "").Encoding, "what would be taken for speed");
+        var oracle = new SearchOracle(plan => new Trial(1, 1, 0), _ => 0);
+        Assert.AreEqual("cast-mul", new WidthSearch(planner, [8], new SearchLimits(0.01), oracle, NullCompressionLog.Instance, default).Run().Weights[0].Encoding);
+    }
+
     private static double Error(string site, int bits) => ErrorAt4[site] * Math.Pow(4, 4 - bits);
 
     private static WidthSearch Search(double most, double reach = 0, long? bytes = null, SearchBudget? budget = null, int[]? palettes = null, Func<string, double>? paletteError = null)

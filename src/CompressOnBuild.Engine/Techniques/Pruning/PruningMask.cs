@@ -9,7 +9,7 @@ namespace CompressOnBuild.Techniques.Pruning;
 /// with the smallest |w|.
 /// Wanda (Sun et al. 2023, "A Simple and Effective Pruning Approach for Large Language Models", section 3): the share p of each row with the
 /// smallest |w_j| * ||x_j||_2, ||x_j||_2 the root of the diagonal of the Gram matrix; nothing is made up for.
-/// SparseGPT chooses while it goes on: see <see cref="ErrorFeedback"/>, step 7.
+/// SparseGPT chooses while it goes on: see <see cref="ErrorFeedback"/>, step 8.
 /// N:M (both papers): of each M neighbours along K, N are zero; what is left over at the end of a row stays.
 /// Ties: the later weight is kept.
 /// </summary>
