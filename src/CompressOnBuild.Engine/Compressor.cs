@@ -23,6 +23,8 @@ public sealed class Compressor
     private const int WidthSamples = 16;
     /// <summary>In the output folder while a search is under way.</summary>
     internal const string JournalFile = "search.journal";
+    /// <summary>Samples that say whether matched layers come nearer to the original.</summary>
+    private const int JudgingSamples = 48;
     /// <summary>Operator set that brought scales per channel.</summary>
     private const int WorkingOpset = 13;
 
@@ -225,8 +227,19 @@ public sealed class Compressor
 
     private OutputRepair Repair(Model prepared, Transformer transformer, Statistics seen, Planner planner)
     {
-        var samples = new Lazy<IReadOnlyDictionary<string, Tensor>[]>(() => [.. data!.CalibrationRuns(OutputRepair.Samples(seen, planner.Sites)).Read(cancel)]);
-        return new OutputRepair(prepared, transformer, model => new LayerwiseRun(model, samples.Value, run.Settings("compressed"), run.Threads, cancel), new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
+        var used = OutputRepair.Samples(seen, planner.Sites);
+        var samples = new Lazy<IReadOnlyDictionary<string, Tensor>[]>(() => [.. data!.CalibrationRuns(used).Read(cancel)]);
+        var judged = new Lazy<(IReadOnlyDictionary<string, Tensor>[] Samples, Tensor[][] Expected)>(() =>
+        {
+            var others = data!.CalibrationRuns(used + JudgingSamples).Read(cancel).Skip(used).ToArray();
+            if (others.Length < used) others = [.. samples.Value, .. others]; // too few to judge alone
+            return (others, Outputs(session, others));
+        });
+        return new OutputRepair(prepared, transformer, model => new LayerwiseRun(model, samples.Value, run.Settings("compressed"), run.Threads, cancel), plan =>
+        {
+            using var candidate = new Session(transformer.Apply(plan), run.Settings("compressed"));
+            return Fidelity.MeanDecibels(judged.Value.Expected, Outputs(candidate, judged.Value.Samples));
+        }, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel });
     }
 
     private void ChooseRanges(Planner planner, Transformer transformer, Session session, EvaluationData data)

@@ -14,8 +14,9 @@ namespace CompressOnBuild.Planning;
 /// <param name="prepared">The float model.</param>
 /// <param name="transformer">Makes the quantized one.</param>
 /// <param name="walk">Starts a walk over the samples.</param>
+/// <param name="decibels">How near a plan's outputs are to the original's on samples that the walk does not see.</param>
 /// <param name="parallel">Threads to use, and what stops them.</param>
-internal sealed class OutputRepair(Model prepared, Transformer transformer, Func<Model, LayerwiseRun> walk, ParallelOptions parallel)
+internal sealed class OutputRepair(Model prepared, Transformer transformer, Func<Model, LayerwiseRun> walk, Func<Plan, double> decibels, ParallelOptions parallel)
 {
     /// <summary>Samples: more tell little more about one mean a channel.</summary>
     public const int MostSamples = 32;
@@ -33,7 +34,10 @@ internal sealed class OutputRepair(Model prepared, Transformer transformer, Func
         return (int)Math.Clamp(MemoryBound / (2 * LiveValues * sizeof(float) * Math.Max(1, largest)), 2, MostSamples);
     }
 
-    /// <summary><paramref name="plan"/> with corrected biases and scales; as it is where it says already what they are.</summary>
+    /// <summary>
+    /// <paramref name="plan"/> with corrected biases and scales, or with those that the means alone give (<see cref="Transformer.WithBiases"/>) where these bring the
+    /// outputs nearer on samples that were not used; as it is where it says already what they are.
+    /// </summary>
     public Plan Repair(Plan plan)
     {
         if (plan.Biases is not null) return plan;
@@ -61,7 +65,9 @@ internal sealed class OutputRepair(Model prepared, Transformer transformer, Func
             var corrected = BiasCorrection.Corrected(bias, shift);
             quantized.Replace(name, [.. actual.AsParallel().AsOrdered().WithDegreeOfParallelism(Degree).Select(t => Moved(t, axis, bias, corrected, gain))]);
         }
-        last = (asked, plan with { Biases = biases, Gains = gains });
+        var matched = plan with { Biases = biases, Gains = gains };
+        var plain = transformer.WithBiases(asked);
+        last = (asked, decibels(matched) >= decibels(plain) ? matched : plain);
         return last.Given;
     }
 

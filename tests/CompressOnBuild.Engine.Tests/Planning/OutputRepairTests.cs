@@ -35,10 +35,22 @@ public class OutputRepairTests
         Assert.AreSame(plan, Repair(Layers(), new Transformer(Layers(), new Dictionary<string, float[]>()), 1).Repair(plan));
     }
 
-    private static string Text(Plan plan) => string.Join('\n', plan.Biases!.Select(b => $"{b.Site} {string.Join(' ', b.Steps)}").Concat(plan.Gains!.Select(g => $"{g.Site} {string.Join(' ', g.Steps)}")));
+    [TestMethod]
+    public void WhatDoesNotHelpOnOtherSamplesIsNotDone()
+    {
+        var model = Layers();
+        var planner = new Planner(model, Recipe.Load("int8"), Statistics(model));
+        var transformer = new Transformer(model, new Dictionary<string, float[]>());
+        var plan = planner.Complete([.. planner.Sites.Select(s => planner.Decide(s, WeightForm.Static, ""))], join: true);
+        var repaired = Repair(model, transformer, 2, p => p.Gains is null ? 30 : 29).Repair(plan);
+        Assert.AreEqual(Text(transformer.WithBiases(plan)), Text(repaired));
+        Assert.IsNull(repaired.Gains);
+    }
 
-    private static OutputRepair Repair(Model model, Transformer transformer, int threads) =>
-        new(model, transformer, m => new LayerwiseRun(m, Samples(0, 24), new SessionSettings("test"), threads, CancellationToken.None), new ParallelOptions { MaxDegreeOfParallelism = threads });
+    private static string Text(Plan plan) => string.Join('\n', plan.Biases!.Select(b => $"{b.Site} {string.Join(' ', b.Steps)}").Concat((plan.Gains ?? []).Select(g => $"{g.Site} {string.Join(' ', g.Steps)}")));
+
+    private static OutputRepair Repair(Model model, Transformer transformer, int threads, Func<Plan, double>? decibels = null) =>
+        new(model, transformer, m => new LayerwiseRun(m, Samples(0, 24), new SessionSettings("test"), threads, CancellationToken.None), decibels ?? (p => p.Gains is null ? 0 : 1), new ParallelOptions { MaxDegreeOfParallelism = threads });
 
     private static double Decibels(Model model, Transformer transformer, Plan plan)
     {
