@@ -30,10 +30,13 @@ internal sealed class ChannelCut(Model model, ChannelAnalysis analysis, IReadOnl
             edited[(slot.Node, slot.Input)] = Slice(Current(slot.Node, slot.Input)!, slot.Axis, Kept(slot.Channels));
         var copy = model.Clone();
         var nodes = model.Graph.Nodes.Zip(copy.Graph.Nodes).ToDictionary(p => p.First, p => p.Second);
+        var replaced = new List<(Value Made, Value Old)>();
         foreach (var ((node, input), tensor) in edited)
         {
-            var stem = node.Input(input)?.Name ?? "bias";
-            nodes[node].SetInput(input, copy.Graph.AddInitializer($"{stem}_kept", tensor));
+            var old = nodes[node].Input(input);
+            var made = copy.Graph.AddInitializer(old?.Name ?? "bias", tensor);
+            nodes[node].SetInput(input, made);
+            if (old is not null) replaced.Add((made, old));
         }
         foreach (var size in analysis.Sizes.Where(s => s.Channels.Any(gone.Contains))) Resize(size, nodes[size.Node]);
         // What the model says of shapes inside is not true any more.
@@ -44,6 +47,9 @@ internal sealed class ChannelCut(Model model, ChannelAnalysis analysis, IReadOnl
             value.Info = null;
         }
         copy.Graph.RemoveUnused();
+        // A weight keeps its name, by which rules and reports know it, unless others still read it whole or in another cut.
+        foreach (var (made, old) in replaced.DistinctBy(r => r.Old))
+            if (old.Uses.Count == 0 && !copy.Graph.Initializers.Contains(old) && old.Producer is not { IsInGraph: true }) made.Name = old.Name;
         return copy;
     }
 

@@ -141,6 +141,7 @@ public class PruningTests
         StringAssert.Contains(decision.Because, "dead");
         Assert.AreEqual(shapes, ignoreShapes ? Shapes(after, s => s.Length == 2) : Shapes(after));
         if (shapeNumbers is not null) CollectionAssert.AreEqual(shapeNumbers, after.Graph.Initializers.Single(i => i.ElementType == ElementType.Int64).Constant!.ToLongs());
+        Assert.IsTrue(after.Graph.Initializers.Where(i => i.ElementType == ElementType.Float).All(i => before.Graph.Initializers.Any(b => b.Name == i.Name) || i.Name == "bias"), "weights keep their names");
         FactoringTests.Equal(before, after, shape, 1e-4);
     }
 
