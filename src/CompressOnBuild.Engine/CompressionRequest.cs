@@ -92,6 +92,8 @@ public sealed record CompressionRequest
     public SizeLimit? MaxSize { get; init; }
     /// <summary>Largest latency as a share of the original's (0.8 = 80 %); null: no limit.</summary>
     public double? MaxLatency { get; init; }
+    /// <summary>The model ships entropy-coded, and the generated accessor decodes it: the item's <c>Transport="packed"</c>.</summary>
+    public bool Packed { get; init; }
     /// <summary>Seed of everything that draws: splits and resampling.</summary>
     public int Seed { get; init; } = 1;
     /// <summary>Threads of the worker; 0: all processors. Never changes the result.</summary>

@@ -44,6 +44,10 @@ public sealed record CompressionResult
     public required string Folder { get; init; }
     /// <summary>Absolute path of the compressed model.</summary>
     public required string OutputModel { get; init; }
+    /// <summary>Absolute path of the packed model; null where none was asked for.</summary>
+    public string? PackedModel => Request is { Packed: true, Candidate: null } ? OutputModel + PackedSuffix : null;
+    /// <summary>What the name of a packed model ends with, after the model's own.</summary>
+    internal const string PackedSuffix = ".packed";
     /// <summary>Names of the model's inputs and outputs, in the graph's order: constants of the generated accessor.</summary>
     public IReadOnlyList<string> InputNames { get; init; } = [];
     /// <inheritdoc cref="InputNames"/>

@@ -9,6 +9,7 @@ using CompressOnBuild.Reporting;
 using CompressOnBuild.Rewrites;
 using CompressOnBuild.Rewrites.Opsets;
 using CompressOnBuild.Runtime;
+using CompressOnBuild.Transport;
 
 namespace CompressOnBuild;
 
@@ -299,7 +300,9 @@ public sealed class Compressor
             var compared = evaluator.Compare(candidate, reference, f => log.Progress(f, $"{reference.Count} samples"), cancel);
             var primary = compared.Metrics[0];
             var changes = primary is { Worse: { } worse, Better: { } better } ? new DecisionChanges(worse, better, primary.Samples, data.Splits.Gate.Count) : null;
-            return new Trial(bytes.Length, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count), changes);
+            // A limit on the size is one on what ships.
+            var size = request is { Packed: true, MaxSize: not null } ? ModelPacker.Pack(bytes, run.Threads, cancel).Length : bytes.Length;
+            return new Trial(size, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count), changes);
         }
 
         Tensor[][] OutputsOf(Plan plan)

@@ -6,6 +6,7 @@ using CompressOnBuild.Onnx;
 using CompressOnBuild.Planning;
 using CompressOnBuild.Reporting;
 using CompressOnBuild.Runtime;
+using CompressOnBuild.Transport;
 
 namespace CompressOnBuild;
 
@@ -26,6 +27,8 @@ internal sealed record CandidateModel(Model Model, byte[] Bytes, ModelFacts Fact
     public long MultiplyAdds { get; init; }
     /// <summary>Null: it was not made here.</summary>
     public Plan? Plan { get; init; }
+    /// <summary>The bytes that travel where they are not the model's own.</summary>
+    public byte[]? Packed { get; init; }
     /// <summary>Null: none is in use.</summary>
     public ModelLock? Lock { get; init; }
     /// <summary>A model that did not get smaller is an error.</summary>
@@ -110,6 +113,7 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
     public CompressionResult Finish(CandidateModel candidate, Session session, EvaluationData? data, Evaluator? evaluator)
     {
         if (candidate.Lock?.Verify(candidate.Facts.Sha256) is { } other) Warn(other);
+        candidate = Packed(candidate);
         using var compressed = new Session(candidate.Bytes, Settings("compressed"));
         Check(candidate.Model, data);
         var measurements = Measure(compressed, candidate, evaluator, data);
@@ -161,6 +165,16 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
             AbsentFiles = [.. data?.Absent ?? [], .. candidate.Lock is null && request.Candidate is null ? [request.LockPath] : Array.Empty<string>()],
             InputFolders = data is null ? [] : [.. data.Folders],
         };
+    }
+
+    /// <summary>Packs what was made here, where that is asked for; the packer decodes what it wrote and compares.</summary>
+    private CandidateModel Packed(CandidateModel candidate)
+    {
+        if (!request.Packed || request.Candidate is not null) return candidate;
+        log.Stage("packing");
+        var packed = ModelPacker.Pack(candidate.Bytes, Threads, cancel);
+        Steps.Add($"packed for transport: {candidate.Bytes.Length} bytes in {packed.Length}");
+        return candidate with { Packed = packed, Facts = candidate.Facts with { ShippedBytes = packed.Length } };
     }
 
     /// <summary>How a session on a model in the role <paramref name="role"/> runs.</summary>
@@ -233,9 +247,12 @@ internal sealed class PairedRun(CompressionRequest request, ICompressionLog log,
     {
         using var batch = new OutputBatch();
         if (request.Candidate is null) batch.Add(result.OutputModel, stream => stream.Write(candidate.Bytes));
+        if (result.PackedModel is { } path) batch.Add(path, stream => stream.Write(candidate.Packed));
         ReportWriter.Add(batch, result, result.Folder);
         if (accepting is null) batch.Commit();
         else accepting.Commit(batch, candidate, result.Measurements.Metrics);
+        // What an earlier request left is not of this model.
+        if (request.Candidate is null && result.PackedModel is null) OutputFile.Delete(result.OutputModel + CompressionResult.PackedSuffix);
     }
 
     private InputFile[] Hash(IEnumerable<string> files)

@@ -14,6 +14,8 @@ internal sealed class AccessorModel
     /// <summary>The resource's name; for a copied model its path relative to the app.</summary>
     internal string LogicalName { get; set; } = "";
     internal bool HasReport { get; set; }
+    /// <summary>What ships is the packed model.</summary>
+    internal bool Packed { get; set; }
     /// <summary>Names of the model's inputs and outputs; empty where the model cannot be read.</summary>
     internal IReadOnlyList<string> Inputs { get; set; } = [];
     internal IReadOnlyList<string> Outputs { get; set; } = [];
@@ -48,6 +50,13 @@ internal static class AccessorSource
                 source.Append('\n');
             WriteModel(source, indent + "    ", models[i], onnxRuntime);
         }
+        foreach (AccessorModel model in models)
+        {
+            if (!model.Packed)
+                continue;
+            source.Append('\n').Append(PackedModelSource.Nested(indent + "    "));
+            break;
+        }
         Line(source, indent, "}");
         if (nameSpace.Length > 0)
             source.Append("}\n");
@@ -66,7 +75,7 @@ internal static class AccessorSource
             WriteCopied(source, inner, model);
         if (onnxRuntime)
         {
-            string argument = model.Embedded ? "ToArray()" : "FullPath";
+            string argument = model.Embedded || model.Packed ? "ToArray()" : "FullPath";
             source.Append('\n');
             Line(source, inner, "/// <summary>A new session of ONNX Runtime that runs the model.</summary>");
             Line(source, inner, "public static global::Microsoft.ML.OnnxRuntime.InferenceSession CreateSession()");
@@ -96,12 +105,23 @@ internal static class AccessorSource
             Line(source, indent, $"public const string ReportResourceName = {Literal(model.LogicalName + ".report.json")};");
         }
         source.Append('\n');
-        Line(source, indent, "/// <summary>A new stream over the model's bytes.</summary>");
-        Line(source, indent, "public static global::System.IO.Stream OpenRead()");
+        if (model.Packed)
+        {
+            WriteDecoded(source, indent, "OpenResource()");
+            source.Append('\n');
+            Line(source, indent, "private static global::System.IO.Stream OpenResource()");
+        }
+        else
+        {
+            Line(source, indent, "/// <summary>A new stream over the model's bytes.</summary>");
+            Line(source, indent, "public static global::System.IO.Stream OpenRead()");
+        }
         Line(source, indent, "{");
         Line(source, indent, "    return typeof(CompressedModels).Assembly.GetManifestResourceStream(ResourceName)");
         Line(source, indent, "        ?? throw new global::System.IO.FileNotFoundException(\"The assembly has no resource of this name.\", ResourceName);");
         Line(source, indent, "}");
+        if (model.Packed)
+            return;
         source.Append('\n');
         Line(source, indent, "/// <summary>The model's bytes, a new array each time.</summary>");
         Line(source, indent, "public static byte[] ToArray()");
@@ -124,15 +144,20 @@ internal static class AccessorSource
 
     private static void WriteCopied(StringBuilder source, string indent, AccessorModel model)
     {
-        Line(source, indent, "/// <summary>Path of the model's file, relative to the app.</summary>");
+        Line(source, indent, $"/// <summary>Path of the {(model.Packed ? "packed model" : "model's file")}, relative to the app.</summary>");
         Line(source, indent, $"public const string RelativePath = {Literal(model.LogicalName)};");
         source.Append('\n');
-        Line(source, indent, "/// <summary>Full path of the model's file beside the app.</summary>");
+        Line(source, indent, $"/// <summary>Full path of the {(model.Packed ? "packed model, which only this class reads" : "model's file")}, beside the app.</summary>");
         Line(source, indent, "public static string FullPath");
         Line(source, indent, "{");
         Line(source, indent, "    get { return global::System.IO.Path.Combine(global::System.AppContext.BaseDirectory, RelativePath); }");
         Line(source, indent, "}");
         source.Append('\n');
+        if (model.Packed)
+        {
+            WriteDecoded(source, indent, "global::System.IO.File.OpenRead(FullPath)");
+            return;
+        }
         Line(source, indent, "/// <summary>A new stream over the model's file.</summary>");
         Line(source, indent, "public static global::System.IO.Stream OpenRead()");
         Line(source, indent, "{");
@@ -143,6 +168,22 @@ internal static class AccessorSource
         Line(source, indent, "public static byte[] ToArray()");
         Line(source, indent, "{");
         Line(source, indent, "    return global::System.IO.File.ReadAllBytes(FullPath);");
+        Line(source, indent, "}");
+    }
+
+    private static void WriteDecoded(StringBuilder source, string indent, string packed)
+    {
+        Line(source, indent, "/// <summary>A new stream over the model's bytes, decoded as they are read: forward only. A packed model that is damaged is an InvalidDataException.</summary>");
+        Line(source, indent, "public static global::System.IO.Stream OpenRead()");
+        Line(source, indent, "{");
+        Line(source, indent, $"    return new {PackedModelSource.ClassName}({packed});");
+        Line(source, indent, "}");
+        source.Append('\n');
+        Line(source, indent, "/// <summary>The model's bytes, decoded, a new array each time.</summary>");
+        Line(source, indent, "public static byte[] ToArray()");
+        Line(source, indent, "{");
+        Line(source, indent, $"    using (var stream = new {PackedModelSource.ClassName}({packed}))");
+        Line(source, indent, "        return stream.ReadToEnd();");
         Line(source, indent, "}");
     }
 

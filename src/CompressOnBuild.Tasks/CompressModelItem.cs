@@ -34,6 +34,7 @@ internal sealed class CompressModelItem
         ModelPath = Absolute(item.ItemSpec);
         Name = Path.GetFileNameWithoutExtension(ModelPath);
         Deployment = Choice("Deployment", s_deployments);
+        Packed = Choice("Transport", s_transports) == "packed";
         LogicalName = Value("LogicalName") is { Length: > 0 } logical ? logical : "models/" + Path.GetFileName(ModelPath);
         string accessor = Value("AccessorName");
         AccessorName = accessor.Length > 0 ? accessor : Identifier.ToPascalCase(Name);
@@ -50,6 +51,8 @@ internal sealed class CompressModelItem
     /// <summary>Of the output folder and the files in it.</summary>
     internal string Name { get; set; }
     internal string Deployment { get; }
+    /// <summary>What ships is the packed model, which the accessor decodes.</summary>
+    internal bool Packed { get; }
     internal string LogicalName { get; }
     internal string AccessorName { get; }
 
@@ -83,9 +86,9 @@ internal sealed class CompressModelItem
         Append(text, "max-regression", Number("MaxRegression"));
         Append(text, "max-size", OneLine("MaxSize", Value("MaxSize")));
         Append(text, "max-latency", OneLine("MaxLatency", Value("MaxLatency")));
+        Append(text, "transport", Packed ? "packed" : "");
         Append(text, "seed", Seed());
         text.Append(switches);
-        CheckAvailable();
         return text.ToString();
     }
 
@@ -94,15 +97,6 @@ internal sealed class CompressModelItem
         if (value.Length > 0)
             text.Append("--").Append(option).Append('=').Append(value).Append('\n');
     }
-
-    private void CheckAvailable()
-    {
-        if (Choice("Transport", s_transports) == "packed")
-            NotAvailable("Transport=packed", "Use Transport=none");
-    }
-
-    private void NotAvailable(string what, string instead) =>
-        _report(TaskCodes.NotAvailable, $"{what} of '{Spec}' is not available in version {PackageVersion.Value} of CompressOnBuild. {instead}.");
 
     /// <summary>Metadata whose name is nearly one of ours: a typing error would otherwise be skipped silently.</summary>
     internal void ReportMisspelt(Action<string> warn)

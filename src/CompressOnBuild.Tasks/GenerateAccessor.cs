@@ -41,6 +41,7 @@ public sealed class GenerateAccessor : Task
                 AccessorName = item.ItemSpec,
                 Embedded = item.GetMetadata("Deployment") == "embed",
                 LogicalName = item.GetMetadata("LogicalName"),
+                Packed = item.GetMetadata("Packed") == "true",
                 HasReport = folder.Length > 0,
             };
             if (folder.Length > 0)

@@ -21,7 +21,7 @@ internal static class Identifier
     private static readonly HashSet<string> s_taken = new(StringComparer.Ordinal)
     {
         "CompressedModels", "OpenRead", "ToArray", "CreateSession", "ResourceName", "ReportResourceName", "RelativePath", "FullPath", "Inputs", "Outputs",
-        "Equals", "Finalize", "GetHashCode", "GetType", "MemberwiseClone", "ReferenceEquals", "ToString",
+        PackedModelSource.ClassName, "Equals", "Finalize", "GetHashCode", "GetType", "MemberwiseClone", "ReferenceEquals", "ToString",
     };
 
     /// <summary><c>ocr-rec.v3</c> as <c>OcrRecV3</c>. Never empty, always valid and free to use inside <c>CompressedModels</c>.</summary>

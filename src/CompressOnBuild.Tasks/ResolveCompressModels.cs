@@ -14,6 +14,9 @@ namespace CompressOnBuild.Tasks;
 [MSBuildMultiThreadableTask]
 public sealed class ResolveCompressModels : Task
 {
+    /// <summary>What the worker calls the packed model, after the model's own name.</summary>
+    private const string PackedSuffix = ".packed";
+
     /// <summary>The <c>CompressModel</c> items.</summary>
     [Required]
     public ITaskItem[] Models { get; set; } = [];
@@ -304,6 +307,12 @@ public sealed class ResolveCompressModels : Task
 
     private void Ship(CompressModelItem model, string file, string? folder)
     {
+        // Switched off, the originals ship as they are.
+        bool packed = model.Packed && folder is not null;
+        // Beside the app nobody must take the packed file for a model.
+        string path = packed && model.Deployment == "content" ? model.LogicalName + PackedSuffix : model.LogicalName;
+        if (packed)
+            file += PackedSuffix;
         if (model.Deployment == "embed")
         {
             Embed(file, model.LogicalName);
@@ -312,7 +321,7 @@ public sealed class ResolveCompressModels : Task
         }
         else if (model.Deployment == "content")
         {
-            Copy(file, model.LogicalName, "PreserveNewest");
+            Copy(file, path, "PreserveNewest");
             // Large models keep their weights in a second file, which ONNX Runtime looks for beside the first.
             if (File.Exists(file + ".data"))
                 Copy(file + ".data", Path.GetDirectoryName(model.LogicalName) + "/" + Path.GetFileName(file) + ".data", "PreserveNewest");
@@ -330,7 +339,8 @@ public sealed class ResolveCompressModels : Task
             return;
         var accessor = new TaskItem(Escaping.Escape(model.AccessorName));
         accessor.SetMetadata("Deployment", model.Deployment);
-        accessor.SetMetadata("LogicalName", Escaping.Escape(model.LogicalName));
+        accessor.SetMetadata("LogicalName", Escaping.Escape(path));
+        accessor.SetMetadata("Packed", packed ? "true" : "false");
         accessor.SetMetadata("File", Escaping.Escape(file));
         accessor.SetMetadata("Source", Escaping.Escape(model.ModelPath));
         accessor.SetMetadata("Spec", Escaping.Escape(model.Spec));

@@ -61,7 +61,11 @@ File.WriteAllText(Written("measurements.json"), "{}\n");
 File.WriteAllText(Written("report.html"), "<title>" + name.Length + "</title>\n");
 File.WriteAllText(Written("report.md"), "# report\n");
 File.WriteAllText(Written("accessor.txt"), "inputs\tpixel values\tclass\noutputs\tlogits\n");
-foreach (string file in (string[])[name + ".onnx", "report.json", "measurements.json", "report.html", "report.md", "accessor.txt"])
+if (Option("transport") == "packed")
+    File.Copy(model, Written(name + ".onnx.packed"), overwrite: true);
+else
+    File.Delete(Written(name + ".onnx.packed"));
+foreach (string file in (string[])[name + ".onnx", .. Option("transport") == "packed" ? [name + ".onnx.packed"] : Array.Empty<string>(), "report.json", "measurements.json", "report.html", "report.md", "accessor.txt"])
     inputs.Append("out ").Append(Line(Written(file)));
 File.WriteAllText(Written("inputs.txt.tmp"), inputs.ToString());
 File.Move(Written("inputs.txt.tmp"), Written("inputs.txt"), overwrite: true);

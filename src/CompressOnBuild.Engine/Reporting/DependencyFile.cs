@@ -26,7 +26,7 @@ internal static class DependencyFile
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"cob-inputs 1 {requestSha256 ?? "none"}\n");
         foreach (var file in result.InputFiles.DistinctBy(f => f.Path).OrderBy(f => f.Path, StringComparer.Ordinal)) text.Append(Line(file));
-        string[] expected = [result.OutputModel, result.OutputModel + ".data", .. ReportWriter.Files.Append(Accessor).Select(name => Path.Combine(folder, name))];
+        string[] expected = [result.OutputModel, result.OutputModel + ".data", result.OutputModel + CompressionResult.PackedSuffix, .. ReportWriter.Files.Append(Accessor).Select(name => Path.Combine(folder, name))];
         var left = expected.Where(File.Exists).ToList();
         var listed = result.InputFiles.Select(f => f.Path).Concat(left).ToHashSet(StringComparer.Ordinal);
         foreach (var path in result.AbsentFiles.Distinct().Order(StringComparer.Ordinal)) text.Append("absent ").Append(Escape(path)).Append('\n');

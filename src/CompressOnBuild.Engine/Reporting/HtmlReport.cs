@@ -47,7 +47,7 @@ internal static class HtmlReport
     {
         var (before, after) = (result.Original.ShippedBytes, result.Compressed.ShippedBytes);
         html.Add("<section class=\"tiles\" aria-label=\"At a glance\">");
-        Tile("Size", Figures.Bytes(after), $"{Figures.Share(after, before)} of {Figures.Bytes(before)}", before, after);
+        Tile("Size", Figures.Bytes(after), $"{Figures.Share(after, before)} of {Figures.Bytes(before)}{(result.PackedModel is null ? "" : $"; {Figures.Bytes(result.Compressed.Bytes)} unpacked")}", before, after);
         if (result.Measurements.Metrics.Count > 0)
         {
             var metric = result.Measurements.Metrics[0];

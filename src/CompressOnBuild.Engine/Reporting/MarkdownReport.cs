@@ -22,6 +22,7 @@ internal static class MarkdownReport
         Line("| | original | compressed | |");
         Line("|---|---:|---:|---:|");
         Line($"| size | {Figures.Bytes(result.Original.ShippedBytes)} | {Figures.Bytes(result.Compressed.ShippedBytes)} | {Figures.Share(result.Compressed.ShippedBytes, result.Original.ShippedBytes)} |");
+        if (result.PackedModel is not null) Line($"| size unpacked | {Figures.Bytes(result.Original.Bytes)} | {Figures.Bytes(result.Compressed.Bytes)} | {Figures.Share(result.Compressed.Bytes, result.Original.Bytes)} |");
         foreach (var metric in measured.Metrics)
         {
             var change = MetricText.Change(metric.Name, metric.Drop);

@@ -29,7 +29,7 @@ internal static class OutputFolder
         if (!Directory.Exists(request.FailedOutput)) return;
         try
         {
-            foreach (var file in ReportWriter.Files.Append(request.Name + ".onnx")) File.Delete(Path.Combine(request.FailedOutput, file));
+            foreach (var file in ReportWriter.Files.Append(request.Name + ".onnx").Append(request.Name + ".onnx" + CompressionResult.PackedSuffix)) File.Delete(Path.Combine(request.FailedOutput, file));
             if (!Directory.EnumerateFileSystemEntries(request.FailedOutput).Any()) Directory.Delete(request.FailedOutput);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException) { } // a report that somebody has open stays

@@ -21,13 +21,13 @@ internal static class ModelPacker
 
     /// <summary>The packed model.</summary>
     /// <exception cref="InvalidOperationException">A bug: it did not decode to the same bytes.</exception>
-    public static byte[] Pack(byte[] model, int threads = 0)
+    public static byte[] Pack(byte[] model, int threads, CancellationToken cancel = default)
     {
         var parts = Parts(model);
         var choices = new (PlaneRecord Record, double Bits)[parts.Count][];
         // Largest first: they decide when the last thread is ready.
         Parallel.ForEach(Enumerable.Range(0, parts.Count).OrderByDescending(i => parts[i].Span.Length).ThenBy(i => i),
-            new ParallelOptions { MaxDegreeOfParallelism = threads > 0 ? threads : Environment.ProcessorCount }, i => choices[i] = Choose(model, parts[i]));
+            new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel }, i => choices[i] = Choose(model, parts[i]));
         var packed = Write(model, parts, choices);
         Verify(model, packed);
         return packed;

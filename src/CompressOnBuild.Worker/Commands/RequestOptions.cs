@@ -26,6 +26,7 @@ internal sealed class RequestOptions
     private readonly Option<string> maxRegression = Text("max-regression", "Largest allowed worsening against the accepted result of the lock file [default: 0.005].");
     private readonly Option<string> maxSize = Text("max-size", "Largest size: 4MB, or 25% of the original.");
     private readonly Option<string> maxLatency = Text("max-latency", "Largest latency as a share of the original's: 80%.");
+    private readonly Option<string> transport = Text("transport", "How the model ships: none (as it is) or packed (entropy-coded, for the generated accessor) [default: none].");
     private readonly Option<string> seed = Text("seed", "Seed of everything that draws [default: 1].");
     private readonly Option<string> threads = Text("threads", "Threads to use; never changes the result [default: all processors].");
     private readonly Option<string> runTimeout = Text("run-timeout", "Longest single run of the model, in seconds [default: 1800].");
@@ -37,10 +38,10 @@ internal sealed class RequestOptions
     private readonly Option<bool> forceEvaluate = new("--force-evaluate") { Description = "Do not follow the lock file but write it anew." };
 
     /// <summary>In the order of the help.</summary>
-    public IReadOnlyList<Option> All => [recipe, goal, target, runtimeVersion, calibration, evaluation, preprocessing, metric, evaluator, maxDrop, require, maxRegression, maxSize, maxLatency, seed, outputFolder, name, threads, runTimeout, timeBudget, reportImages, strict, useLock, lockedMode, forceEvaluate];
+    public IReadOnlyList<Option> All => [recipe, goal, target, runtimeVersion, calibration, evaluation, preprocessing, metric, evaluator, maxDrop, require, maxRegression, maxSize, maxLatency, transport, seed, outputFolder, name, threads, runTimeout, timeBudget, reportImages, strict, useLock, lockedMode, forceEvaluate];
 
     /// <summary>Those that mean something where nothing is compressed.</summary>
-    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, runtimeVersion, maxRegression, timeBudget, useLock, lockedMode, forceEvaluate])];
+    public IReadOnlyList<Option> OfComparison => [.. All.Except([recipe, goal, runtimeVersion, transport, maxRegression, timeBudget, useLock, lockedMode, forceEvaluate])];
 
     /// <summary>Those that mean something where nothing is judged or written.</summary>
     public IReadOnlyList<Option> OfPlan => [.. All.Except([require, maxRegression, outputFolder, reportImages, strict, useLock, lockedMode])];
@@ -85,6 +86,7 @@ internal sealed class RequestOptions
             MaxRegression = read.Number(maxRegression.Name, parsed.GetValue(maxRegression), "numbers of at least 0, in the metric's own unit, such as 0.005", v => v >= 0),
             MaxSize = read.Size(maxSize.Name, parsed.GetValue(maxSize)),
             MaxLatency = read.Share(maxLatency.Name, parsed.GetValue(maxLatency)),
+            Packed = read.Choice(transport.Name, parsed.GetValue(transport), false, ("none", false), ("packed", true)),
             Seed = read.Whole(seed.Name, parsed.GetValue(seed), 1, 0, int.MaxValue),
             Threads = read.Whole(threads.Name, parsed.GetValue(threads), 0, 0, 1024),
             RunTimeout = read.Number(runTimeout.Name, parsed.GetValue(runTimeout), "seconds above 0, up to 86400", v => v is > 0 and <= 86_400) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
