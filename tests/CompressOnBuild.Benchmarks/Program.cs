@@ -25,5 +25,6 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
     ParityCommand.Create(),
     StructureCommand.Create(),
     IsNetCommand.Create(),
+    TransportCommand.Create(),
 };
 return root.Parse(args).Invoke();

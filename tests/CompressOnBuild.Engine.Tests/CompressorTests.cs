@@ -42,6 +42,29 @@ public class CompressorTests
     }
 
     [TestMethod]
+    public void APackedModelShipsFewerBytesAndIsTheModelAgain()
+    {
+        using var model = new ModelCase(Network.Build());
+        var plain = model.Run();
+        var result = model.Run(r => r with { Packed = true });
+        var packed = File.ReadAllBytes(result.PackedModel!);
+        Assert.AreEqual((plain.Compressed.Sha256, plain.Compressed.Bytes, (long)packed.Length), (result.Compressed.Sha256, result.Compressed.Bytes, result.Compressed.ShippedBytes));
+        Assert.IsLessThan(plain.Compressed.Bytes, result.Compressed.ShippedBytes);
+        using (var stream = new CompressOnBuild.Transport.PackedModelStream(new MemoryStream(packed)))
+            CollectionAssert.AreEqual(File.ReadAllBytes(result.OutputModel), stream.ReadToEnd());
+        Assert.Contains($"\"shippedBytes\": {packed.Length}", File.ReadAllText(model["out/report.json"]));
+        Assert.Contains("| size unpacked |", File.ReadAllText(model["out/report.md"]));
+
+        // A limit on the size is one on what ships.
+        model.Run(r => r with { Packed = true, MaxSize = new SizeLimit(packed.Length, null) });
+        Assert.AreEqual(Codes.TooLarge, Assert.ThrowsExactly<GateException>(() => model.Run(r => r with { MaxSize = new SizeLimit(packed.Length, null) })).Diagnostic.Code);
+
+        // Nothing of an earlier request stays.
+        Assert.IsNull(model.Run().PackedModel);
+        Assert.IsFalse(File.Exists(result.PackedModel!));
+    }
+
+    [TestMethod]
     public void ALimitWithoutDataIsAnError()
     {
         using var model = new ModelCase(Network.Build());

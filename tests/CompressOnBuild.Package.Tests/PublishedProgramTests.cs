@@ -3,14 +3,14 @@ using CompressOnBuild.Testing;
 
 namespace CompressOnBuild.Package.Tests;
 
-/// <summary>The accessor in programs published in the forms that cut away what nobody seems to use: it opens its session and predicts as in a plain build.</summary>
+/// <summary>The accessor and its decoder in programs published in the forms that cut away what nobody seems to use: it opens its session and predicts as in a plain build.</summary>
 [TestClass]
 public class PublishedProgramTests
 {
     private const string Items = """
         <PackageReference Include="Microsoft.ML.OnnxRuntime" Version="1.31.1" />
         <PackageReference Include="System.Numerics.Tensors" Version="10.0.15" />
-        <CompressModel Include="tones.onnx" Recipe="int8-weights" />
+        <CompressModel Include="tones.onnx" Recipe="int8-weights" Transport="packed" />
         """;
 
     private const string Program = """

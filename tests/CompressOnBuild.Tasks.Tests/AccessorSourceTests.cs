@@ -53,6 +53,20 @@ public partial class AccessorSourceTests
     private static partial Regex Identifier();
 
     [TestMethod]
+    public void TheDecoderIsThereOnceWhereAModelIsPacked()
+    {
+        static AccessorModel Model(string name, bool packed, bool embedded) => new() { AccessorName = name, Packed = packed, Embedded = embedded, LogicalName = name };
+        var source = AccessorSource.Write("App", [Model("A", true, true), Model("B", true, false), Model("C", false, false)], onnxRuntime: true);
+        Assert.HasCount(2, source.Split("private sealed class PackedModelStream "), "once");
+        Assert.Contains("return new PackedModelStream(OpenResource());", source);
+        Assert.Contains("return new PackedModelStream(global::System.IO.File.OpenRead(FullPath));", source);
+        Assert.AreEqual(source.Count(c => c == '{'), source.Count(c => c == '}'));
+        Assert.IsTrue(source.All(c => c is '\n' or (>= ' ' and <= '~')), "plain ASCII");
+        Assert.DoesNotContain("PackedModelStream", AccessorSource.Write("App", [Model("C", false, true)], onnxRuntime: true));
+        Assert.IsFalse(Identifier.IsValidAccessor("PackedModelStream"));
+    }
+
+    [TestMethod]
     public void SessionsAndReportsOnlyWhereTheyExist()
     {
         var model = new AccessorModel { AccessorName = "M", Embedded = true, LogicalName = "models/m.onnx" };

@@ -102,9 +102,9 @@ namespace CompressOnBuild.Transport
             if (buffer == null) throw new global::System.ArgumentNullException("buffer");
             if (offset < 0 || count < 0 || count > buffer.Length - offset) throw new global::System.ArgumentOutOfRangeException("count");
             if (count == 0) return 0;
+            if (broken) throw Damaged("reading it failed before");
             while (at == end)
             {
-                if (broken) throw Damaged("reading it failed before");
                 if (made == length) return 0;
                 broken = true;
                 Advance();
@@ -579,10 +579,11 @@ namespace CompressOnBuild.Transport
         internal sealed class TextModel
         {
             internal const int LargestWindow = 1 << 20, Recent = 4, LeastMatch = 3, LeastRecent = 2, MostMatch = 1 << 16;
-            private const int Orders = 4, Inputs = Orders + 1, HashBits = 16;
+            private const int Orders = 4, Inputs = Orders + 1;
 
             internal readonly int[] Distances = { 1, 1, 1, 1 };
             private readonly byte[] window;
+            private readonly int hashBits = 8;
             private readonly int[] isMatch = new int[27 * 256], isRecent = new int[27], which = new int[27 * 4];
             private readonly NumberModel lengths = new NumberModel(2), distances = new NumberModel(4);
             private readonly int[][] literal = new int[Inputs][];
@@ -595,8 +596,9 @@ namespace CompressOnBuild.Transport
                 int size = 1 << 10;
                 while (size < length && size < LargestWindow) size *= 2;
                 window = new byte[size];
+                while (hashBits < 16 && 1 << hashBits < size) hashBits++;
                 literal[0] = new int[256];
-                for (int i = 1; i < Inputs; i++) literal[i] = new int[1 << HashBits];
+                for (int i = 1; i < Inputs; i++) literal[i] = new int[i == Orders ? 65536 : 1 << hashBits];
             }
 
             internal bool IsInMatch { get { return matchLeft > 0; } }
@@ -662,7 +664,7 @@ namespace CompressOnBuild.Transport
                     for (int order = 1; order < Orders; order++)
                     {
                         h = (h + (uint)Last(order) + 1) * 0x2F0B4C47u;
-                        place[order] = (int)(h >> 32 - HashBits);
+                        place[order] = (int)(h >> 32 - hashBits);
                     }
                     // What would follow if the last match had gone on.
                     int expected = written >= Distances[0] ? window[written - Distances[0] & window.Length - 1] : 0;
@@ -686,7 +688,7 @@ namespace CompressOnBuild.Transport
             // Hashed contexts share a table: the nodes of one are spread over it.
             private int Slot(int input, int node)
             {
-                return input == 0 ? node : input == Orders ? place[input] | node : (place[input] ^ node * 0x9E35) & (1 << HashBits) - 1;
+                return input == 0 ? node : input == Orders ? place[input] | node : (place[input] ^ node * 0x9E35) & (1 << hashBits) - 1;
             }
 
             private int Last(int back) { return window[written - back & window.Length - 1]; }

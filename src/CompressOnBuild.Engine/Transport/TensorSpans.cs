@@ -10,7 +10,7 @@ namespace CompressOnBuild.Transport;
 /// <param name="Shape">Dimensions as stored.</param>
 internal sealed record TensorSpan(int Offset, int Length, ElementType Type, long[] Shape);
 
-/// <summary>Finds the tensors of a model file, wherever a graph may hold them: only raw data, everything else is text.</summary>
+/// <summary>Finds the tensors of a model file, wherever a graph may hold them: what lies as in memory; everything else is text.</summary>
 internal static class TensorSpans
 {
     // Field numbers of onnx.proto.
@@ -48,13 +48,13 @@ internal static class TensorSpans
         {
             var field = WireFormat.GetTagFieldNumber(tag);
             var delimited = WireFormat.GetTagWireType(tag) == WireFormat.WireType.LengthDelimited;
-            if (message.Fields is { } fields ? delimited && fields.ContainsKey(field) : delimited && field is 1 or 9)
+            if (message.Fields is { } fields ? delimited && fields.ContainsKey(field) : delimited && field is 1 or 4 or 9 or 10)
             {
                 var length = input.ReadLength();
                 var start = (int)input.Position;
                 if (length < 0 || length > to - start) return;
                 if (message.Fields is not null) Walk(file, start, start + length, message.Fields[field], spans, depth + 1);
-                else if (field == 9) raw = (start, length);
+                else if (field != 1) raw = (start, length); // raw, or floats, which lie as in memory, too
                 else
                 {
                     var packed = new CodedInputStream(file, start, length);

@@ -8,9 +8,9 @@ namespace CompressOnBuild.Transport;
 /// </summary>
 internal static class TextParse
 {
-    private const int Chain = 96, Nice = 256, Rounds = 3;
-    /// <summary>What a literal costs a reader in time, in bits: as much as several matches.</summary>
-    private const float Patience = 1;
+    private const int Chain = 96, Nice = 256, Rounds = 3, Block = 1 << 20;
+    /// <summary>What a literal costs a reader in time, in bits: as much as several matches. Short texts are read in no time.</summary>
+    private static float Patience(int length) => length < 1 << 14 ? 0.2f : 1;
 
     /// <summary>The tokens; they give <paramref name="text"/> again.</summary>
     /// <param name="text">All text of a model.</param>
@@ -51,52 +51,69 @@ internal static class TextParse
             var before = cost.Bits;
             var token = new TextToken { Literal = text[i], Recent = -1 };
             model.Token(cost, ref token);
-            prices[i] = (float)(cost.Bits - before) + Patience;
+            prices[i] = (float)(cost.Bits - before) + Patience(text.Length);
         }
         return prices;
     }
 
     private static List<TextToken> Cheapest(byte[] text, float[] literals, TokenPrices prices)
     {
-        var n = text.Length;
+        var tokens = new List<TextToken>();
+        var (heads, links, recent) = (new int[1 << 16], new int[text.Length], (1, 1, 1, 1));
+        Array.Fill(heads, -1);
+        for (var start = 0; start < text.Length; start += Block)
+            recent = CheapestOfBlock(text, start, Math.Min(text.Length, start + Block), recent, literals, prices, heads, links, tokens);
+        return tokens;
+    }
+
+    /// <summary>Adds the tokens of text[start..end]; the recent distances after them.</summary>
+    private static (int, int, int, int) CheapestOfBlock(byte[] text, int start, int end, (int A, int B, int C, int D) before, float[] literals, TokenPrices prices, int[] heads, int[] links, List<TextToken> tokens)
+    {
+        var n = end - start;
         var cost = new float[n + 1];
         var from = new TextToken[n + 1]; // the token that ends here
         var recent = new (int A, int B, int C, int D)[n + 1];
         Array.Fill(cost, float.PositiveInfinity);
-        (cost[0], recent[0]) = (0, (1, 1, 1, 1));
-        var (heads, links) = (new int[1 << 16], new int[n]);
-        Array.Fill(heads, -1);
+        (cost[0], recent[0]) = (0, before);
         Span<int> candidates = stackalloc int[Recent];
-        for (var i = 0; i < n; i++)
+        for (var at = 0; at < n; at++)
         {
-            if (i > 0) recent[i] = After(recent[i - from[i].LengthOr1()], from[i]);
-            Try(i, 1, cost[i] + literals[i] + prices.Literal, new TextToken { Literal = text[i], Recent = -1 });
-            (candidates[0], candidates[1], candidates[2], candidates[3]) = recent[i];
+            var i = start + at;
+            if (at > 0) recent[at] = After(recent[at - from[at].LengthOr1()], from[at]);
+            Try(at, 1, cost[at] + literals[i] + prices.Literal, new TextToken { Literal = text[i], Recent = -1 });
+            (candidates[0], candidates[1], candidates[2], candidates[3]) = recent[at];
+            var longest = 0;
             for (var k = 0; k < Recent; k++)
             {
                 if (candidates[k] > i) continue;
-                var length = Common(text, i, candidates[k]);
-                for (var l = LeastRecent; l <= length; l = l < Nice ? l + 1 : length > l ? length : l + 1)
-                    Try(i, l, cost[i] + prices.Repeated(k, l), new TextToken { Length = l, Recent = k, Distance = candidates[k] });
+                var length = Common(text, i, end, candidates[k]);
+                for (var l = length < Nice ? LeastRecent : length; l <= length; l++)
+                    Try(at, l, cost[at] + prices.Repeated(k, l), new TextToken { Length = l, Recent = k, Distance = candidates[k] });
+                longest = Math.Max(longest, length);
             }
-            if (i + LeastMatch > n) continue;
-            var hash = (int)((text[i] | (uint)text[i + 1] << 8 | (uint)text[i + 2] << 16) * 0x9E3779B1u >> 16);
-            var longest = LeastMatch - 1;
-            for (int other = heads[hash], steps = 0; other >= 0 && steps < Chain && i - other <= LargestWindow(n); other = links[other], steps++)
+            var known = LeastMatch - 1;
+            var other = i + LeastMatch <= text.Length ? heads[Hash(text, i)] : -1;
+            for (var steps = 0; longest < Nice && other >= 0 && steps < Chain && i - other <= TextModel.LargestWindow; other = links[other], steps++)
             {
-                if (longest >= Nice || i + longest < n && text[other + longest] != text[i + longest]) continue;
-                var length = Common(text, i, i - other);
-                if (length <= longest) continue;
-                for (var l = longest + 1; l <= length; l = l < Nice ? l + 1 : length > l ? length : l + 1)
-                    Try(i, l, cost[i] + prices.New(i - other, l), new TextToken { Length = l, Recent = -1, Distance = i - other });
-                longest = length;
+                if (i + known >= end || text[other + known] != text[i + known]) continue;
+                var length = Common(text, i, end, i - other);
+                for (var l = length < Nice ? known + 1 : length; l <= length; l++)
+                    Try(at, l, cost[at] + prices.New(i - other, l), new TextToken { Length = l, Recent = -1, Distance = i - other });
+                (known, longest) = (Math.Max(known, length), Math.Max(longest, length));
             }
-            (links[i], heads[hash]) = (heads[hash], i);
+            // What is that long is taken: nothing inside of it is looked at.
+            for (var next = at + (longest >= Nice ? longest : 1); at < next; at++)
+                if (start + at + LeastMatch <= text.Length)
+                {
+                    var hash = Hash(text, start + at);
+                    (links[start + at], heads[hash]) = (heads[hash], start + at);
+                }
+            at--;
         }
-        var tokens = new List<TextToken>();
-        for (var i = n; i > 0; i -= from[i].LengthOr1()) tokens.Add(from[i]);
-        tokens.Reverse();
-        return tokens;
+        var first = tokens.Count;
+        for (var at = n; at > 0; at -= from[at].LengthOr1()) tokens.Add(from[at]);
+        tokens.Reverse(first, tokens.Count - first);
+        return After(recent[n - from[n].LengthOr1()], from[n]);
 
         void Try(int at, int length, float price, TextToken token)
         {
@@ -105,7 +122,7 @@ internal static class TextParse
         }
     }
 
-    private static int LargestWindow(int n) => Math.Min(n, TextModel.LargestWindow);
+    private static int Hash(byte[] text, int i) => (int)((text[i] | (uint)text[i + 1] << 8 | (uint)text[i + 2] << 16) * 0x9E3779B1u >> 16);
 
     private const int Recent = TextModel.Recent, LeastMatch = TextModel.LeastMatch, LeastRecent = TextModel.LeastRecent;
 
@@ -120,9 +137,9 @@ internal static class TextParse
         _ => (token.Distance, r.A, r.B, r.C),
     };
 
-    private static int Common(byte[] text, int at, int distance)
+    private static int Common(byte[] text, int at, int end, int distance)
     {
-        var most = Math.Min(text.Length - at, TextModel.MostMatch);
+        var most = Math.Min(end - at, TextModel.MostMatch);
         return text.AsSpan(at, most).CommonPrefixLength(text.AsSpan(at - distance, most));
     }
 

@@ -13,6 +13,7 @@ public sealed class BadRequestTests : BadInput
         StringAssert.Contains(Refused("COB0032", model, "--run-timeout", "0"), "seconds above 0");
         StringAssert.Contains(Refused("COB0032", model, "--time-budget", "none"), "seconds above 0");
         Refused("COB0031", model, "--goal", "smaller");
+        StringAssert.EndsWith(Refused("COB0031", model, "--transport", "pack"), "Did you mean 'packed'? Valid values are none, packed.");
         Refused("COB0033", model, "--max-size", "4 parsecs");
         StringAssert.EndsWith(Refused("COB0034", model, "--require", "top1=1"), "Correct the condition; several are separated by semicolons.");
         StringAssert.Contains(Refused("COB1121", model, "--metric", "cosin"), "Did you mean 'cosine'?");
