@@ -63,7 +63,7 @@ public partial class AccessorSourceTests
         Assert.AreEqual(source.Count(c => c == '{'), source.Count(c => c == '}'));
         Assert.IsTrue(source.All(c => c is '\n' or (>= ' ' and <= '~')), "plain ASCII");
         Assert.DoesNotContain("PackedModelStream", AccessorSource.Write("App", [Model("C", false, true)], onnxRuntime: true));
-        Assert.IsFalse(Identifier.IsValidAccessor("PackedModelStream"));
+        Assert.IsFalse(Tasks.Identifier.IsValidAccessor("PackedModelStream"));
     }
 
     [TestMethod]
