@@ -22,7 +22,8 @@ public class ModelComparisonTests
         Assert.AreEqual(compressed.Verdict, compared.Verdict);
         Assert.IsGreaterThan(0, compressed.Measurements.Metrics.Count);
         CollectionAssert.AreEqual(compressed.Measurements.Metrics.ToArray(), compared.Measurements.Metrics.ToArray());
-        Assert.AreEqual(compressed.Compressed, compared.Compressed);
+        // A comparison counts numbers as they are stored, scales and codes of zero points among them.
+        Assert.AreEqual(compressed.Compressed with { Parameters = 0, NonZeroParameters = 0 }, compared.Compressed with { Parameters = 0, NonZeroParameters = 0 });
         Assert.AreEqual(compressed.Provenance.GateSha256, compared.Provenance.GateSha256);
         Assert.IsNull(compared.Provenance.RecipeName);
         Assert.IsNotNull(compared.Measurements.Latency);
