@@ -39,6 +39,7 @@ public sealed class Compressor
     private readonly ICompressionLog log;
     private readonly CancellationToken cancel;
     private readonly PairedRun run;
+    private SearchBudget budget = SearchBudget.None;
     private readonly Capabilities runtime;
     /// <summary>A rewrite made the model faster by itself, whatever becomes of its weights.</summary>
     private bool movedToLoad;
@@ -86,6 +87,7 @@ public sealed class Compressor
     private CandidateModel Make()
     {
         var recipe = Recipe.Load(request.Recipe);
+        budget = new SearchBudget(request.TimeBudget ?? recipe.TimeBudget, TimeProvider.System);
         if (!request.PlanOnly) OutputFolder.Prepare(request);
         var modelLock = ModelLock.Open(request, recipe);
 
@@ -107,6 +109,8 @@ public sealed class Compressor
         var repair = recipe.StatisticsMatching && statistics is not null && data is not null ? Repair(prepared, transformer, statistics, planner) : null;
         if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
         var (plan, tried) = locked is null ? MakePlan(planner, transformer, repair, recipe, inputs) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
+        if (budget.CutShort)
+            run.Warn(new Diagnostic(Severity.Warning, Codes.SearchCutShort, FormattableString.Invariant($"the search was cut short after {(request.TimeBudget ?? recipe.TimeBudget)!.Value.TotalSeconds} s: it had measured {restructured.Tried.Count + tried.Count} candidates and kept the best. A faster machine would find another plan. Allow more time (CompressOnBuildTimeBudget, or the recipe's 'timeBudget'), or commit a lock file (CompressOnBuildLock)."), request.Model));
         plan = (repair?.Repair(plan) ?? transformer.WithBiases(plan)) with { Structure = restructured.Rounds.Count > 0 ? restructured.Rounds : null };
         var (compressed, bytes) = Transform(transformer, plan);
         statistics?.ForgetGrams();
@@ -129,7 +133,7 @@ public sealed class Compressor
     }
 
     private SearchLimits Limits => new(request.MaxAccuracyDrop ?? Gate.DefaultMaxAccuracyDrop,
-        request.MaxSize is { } size ? size.Bytes ?? (long)(size.Share!.Value * run.OriginalSize) : null, request.MaxLatency is not null);
+        request.MaxSize is { } size ? size.Bytes ?? (long)(size.Share!.Value * run.OriginalSize) : null, request.MaxLatency is not null, request.Packed);
 
     private static string Word(Target target) => target switch { Target.Cuda => "CUDA", Target.DirectMl => "DirectML", Target.Qnn => "QNN", Target.CoreMl => "CoreML", _ => "ONNX Runtime Web" };
 
@@ -201,7 +205,7 @@ public sealed class Compressor
     private Restructured Restructure(Model prepared, Recipe recipe, EvaluationData? data, Evaluator? evaluator, LockEntry? locked)
     {
         if (recipe.Steps.Count > 0 && data is not null && evaluator is not null)
-            return new Restructurer(request, recipe, run, data, evaluator, Limits.Drop, log, cancel).Run(prepared, locked is null ? null : locked.Plan.Structure ?? []);
+            return new Restructurer(request, recipe, run, data, evaluator, Limits.Drop, budget, log, cancel).Run(prepared, locked is null ? null : locked.Plan.Structure ?? []);
         if (recipe.Steps.Count > 0)
             run.Warn(new Diagnostic(Severity.Warning, Codes.StepsNeedData, $"the recipe '{recipe.Name}' changes the graph in {recipe.Steps.Count} {(recipe.Steps.Count == 1 ? "step" : "steps")}, and what may go is seen on data, of which there is none: the graph stays as it is. Give EvaluationData or CalibrationData.", request.Model));
         return new Restructured(prepared, [], new Dictionary<string, int>(), [], 0, 0);
@@ -269,12 +273,9 @@ public sealed class Compressor
         var few = data.CalibrationRuns(recipe.Widths.Count > 0 || recipe.Sparsities.Count > 0 ? WidthSamples : FidelitySamples).Read(cancel).ToArray();
         using var floats = new Session(planner.Prepared, run.Settings("prepared"));
         var expected = Outputs(floats, few);
-        var budget = new SearchBudget(request.TimeBudget ?? recipe.TimeBudget, TimeProvider.System);
-        using var journal = SearchJournal.Open(request.PlanOnly ? null : Path.Combine(request.Output, JournalFile), $"{inputs} {request.Goal} {request.Target} {Processor.Kind}");
+        using var journal = SearchJournal.Open(request.PlanOnly ? null : Path.Combine(request.Output, JournalFile), $"{inputs} {request.Goal} {request.Target} {Processor.Kind} {data.Evaluator?.CodeSha256}");
         var (plan, tried) = Chosen();
         if (!budget.CutShort) journal.Forget();
-        if (budget.CutShort)
-            run.Warn(new Diagnostic(Severity.Warning, Codes.SearchCutShort, FormattableString.Invariant($"the search was cut short after {(request.TimeBudget ?? recipe.TimeBudget)!.Value.TotalSeconds} s: it had measured {tried.Count} candidates and kept the best. A faster machine would find another plan. Allow more time (CompressOnBuildTimeBudget, or the recipe's 'timeBudget'), or commit a lock file (CompressOnBuildLock)."), request.Model));
         return (plan, tried);
 
         (Plan, IReadOnlyList<CandidateResult>) Chosen()

@@ -44,7 +44,7 @@ internal sealed class ModelLock
         if (request is { LockedMode: true, ForceEvaluate: true })
             throw new CompressionException(Codes.LockModesContradict, "CompressOnBuildLockedMode forbids to change the lock file, CompressOnBuildForceEvaluate asks for it. Set one of them.", request.Model);
         var exists = File.Exists(request.LockPath);
-        var key = LockFile.Key(recipe.Name, request.Goal, request.Target);
+        var key = LockFile.Key(recipe.Name, request.Goal, request.Target, Encodings.Capabilities.Of(request.Target, request.OnnxRuntimeVersion));
         if (!exists && request.LockedMode)
             throw new CompressionException(Codes.LockMissing, $"CompressOnBuildLockedMode asks for a lock file '{Path.GetFileName(request.LockPath)}' beside the model, and there is none. Write it with dotnet build -p:CompressOnBuildLock=true and commit it.", request.Model);
         if (!exists && !request.Lock)
@@ -62,7 +62,7 @@ internal sealed class ModelLock
             else if (request.LockedMode)
                 throw new CompressionException(Codes.LockMissing, $"the lock file has no entry for '{key}' (recipe, goal, target). It has {(entries.Count == 0 ? "none" : string.Join(", ", entries.Keys.Order(StringComparer.Ordinal).Select(k => $"'{k}'")))}. Ask for one of these, or add yours and commit it: {LockFileReader.ForceEvaluate}.", request.LockPath);
         }
-        if (!request.LockedMode) OutputBatch.RemoveLeftovers(Path.GetDirectoryName(request.LockPath)!);
+        if (!request.LockedMode && !request.PlanOnly) OutputBatch.RemoveLeftovers(Path.GetDirectoryName(request.LockPath)!);
         return new ModelLock(request, key, entry, state, recipe);
     }
 
@@ -76,6 +76,7 @@ internal sealed class ModelLock
         if (isFollowed) return entry;
         if (request.LockedMode)
             throw new CompressionException(Codes.LockedInputsChanged, $"the lock file was made from other inputs. Changed: {string.Join(", ", changes)}. CompressOnBuildLockedMode follows the lock file only while they are equal. Undo the change, or renew the file and commit it: {LockFileReader.ForceEvaluate}.", path);
+        if (request.PlanOnly) return null;
         // Better now than after minutes of work.
         try { OutputBatch.Probe(Path.GetDirectoryName(path)!); }
         catch (CompressionException e)

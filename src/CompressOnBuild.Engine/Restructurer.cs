@@ -22,7 +22,7 @@ internal sealed record Restructured(Model Model, IReadOnlyList<StructureRound> R
 /// The steps that change the graph, between preparing and calibrating for quantization. A step with an amount is one round. Without one it goes in rounds, each of which
 /// takes more than the last: restructure, repair, measure on the selection split, until a round does not keep the limit; the last good one stays.
 /// </summary>
-internal sealed class Restructurer(CompressionRequest request, Recipe recipe, PairedRun run, EvaluationData data, Evaluator evaluator, double limit, ICompressionLog log, CancellationToken cancel)
+internal sealed class Restructurer(CompressionRequest request, Recipe recipe, PairedRun run, EvaluationData data, Evaluator evaluator, double limit, SearchBudget budget, ICompressionLog log, CancellationToken cancel)
 {
     private const int MostRounds = 18;
     // As a search over forms counts.
@@ -98,6 +98,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             for (var i = 1; i <= MostRounds && technique.RoundAmount * i < 1; i++)
             {
                 cancel.ThrowIfCancellationRequested();
+                if (budget.IsOver) break;
                 var round = started.Choose(technique.Accumulates ? technique.RoundAmount * start / now : technique.RoundAmount * i);
                 if (round.IsEmpty || (best is { } last && Same(last.Round, round))) break;
                 round = round with { Step = index };

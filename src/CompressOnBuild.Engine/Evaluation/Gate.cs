@@ -67,8 +67,8 @@ internal static class Gate
         }
         if (request.MaxLatency is { } share && input.Latency is { } latency && 1 / latency.SpeedupMedian > share)
             Error(Codes.TooSlow, $"one run takes {P(1 / latency.SpeedupMedian, share)} of the original's time ({Ms(latency.OriginalMs)} to {Ms(latency.CompressedMs)}, one thread), the limit is {N(100 * share)} %. Use Goal=\"speed\", raise MaxLatency, or measure on a quiet machine.");
-        if (input.SmallerExpected && input.Compressed.Bytes >= input.Original.Bytes)
-            Error(Codes.Grew, $"the compressed model has {input.Compressed.Bytes} bytes, the original {input.Original.Bytes}. There is nothing to compress, or the model was compressed before. Remove the item, or use Recipe=\"none\" to only measure it.");
+        if (input.SmallerExpected && input.Compressed.ShippedBytes >= input.Original.Bytes)
+            Error(Codes.Grew, $"the compressed model has {input.Compressed.ShippedBytes} bytes, the original {input.Original.Bytes}. There is nothing to compress, or the model was compressed before. Remove the item, or use Recipe=\"none\" to only measure it.");
         if (verdict == Verdict.Unmeasured && request.Strict)
             Error(Codes.LimitWithoutData, "nothing was measured, and strict mode asks for a verdict. Give EvaluationData, or turn CompressOnBuildStrict off.");
         if (errors.Count > 0) verdict = Verdict.Fail;

@@ -34,7 +34,7 @@ internal sealed record Fingerprint(IReadOnlyDictionary<string, string> Parts)
         Add(Gate, provenance.GateSha256);
         Add(Metrics, string.Join(' ', metrics));
         Add("maxAccuracyDrop", limits?.Drop.ToString("R", CultureInfo.InvariantCulture));
-        Add("maxSize", limits?.Bytes?.ToString(CultureInfo.InvariantCulture));
+        Add("maxSize", limits?.Bytes is { } most ? most.ToString(CultureInfo.InvariantCulture) + (limits.ArePacked ? " packed" : "") : null);
         if (limits is { HasLatency: true }) Add("maxLatency", "asked for");
         Add("seed", provenance.Seed.ToString(CultureInfo.InvariantCulture));
         Add("package", provenance.ToolVersion);

@@ -29,8 +29,9 @@ internal sealed record LockFile(IReadOnlyDictionary<string, LockEntry> Entries)
 
     public static LockFile Empty { get; } = new(new Dictionary<string, LockEntry>());
 
-    /// <summary>The key of a request's entry: recipe, goal and target.</summary>
-    public static string Key(string recipe, Goal goal, Target target) => $"{recipe} {goal.ToString().ToLowerInvariant()} {target.ToString().ToLowerInvariant()}";
+    /// <summary>The key of a request's entry: recipe, goal and target, and the version of ONNX Runtime where it can run other forms than the one that measures.</summary>
+    public static string Key(string recipe, Goal goal, Target target, Encodings.Capabilities? runtime = null) => $"{recipe} {goal.ToString().ToLowerInvariant()} {target.ToString().ToLowerInvariant()}"
+        + (runtime is null || runtime.Summary == Encodings.Capabilities.Of(target).Summary ? "" : $" onnxruntime-{runtime.Version}");
 
     /// <summary>This file with the entry of <paramref name="key"/> replaced.</summary>
     public LockFile With(string key, LockEntry entry) => new(new Dictionary<string, LockEntry>(Entries, StringComparer.Ordinal) { [key] = entry });

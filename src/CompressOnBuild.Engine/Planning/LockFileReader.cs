@@ -57,11 +57,15 @@ internal static class LockFileReader
             Result(members["result"]));
     }
 
+    /// <summary>Of all rounds together: what a line unfolds to is bounded before anything is compared with the model.</summary>
+    private const long MostChannels = 4 << 20;
+
     // One line a decision; rounds are numbered from 1 in order.
     private static List<StructureRound> Structure(PositionedJson json)
     {
         if (json.Kind != JsonTokenType.StartArray) throw json.Invalid("structure", "an array [ … ]");
         var rounds = new List<StructureRound>();
+        long channels = 0;
         foreach (var item in json.Items)
         {
             var isRank = item.AsObject("a decision of 'structure'").Any(m => m.Key.Text == "weight");
@@ -72,6 +76,7 @@ internal static class LockFileReader
             if (round > rounds.Count) rounds.Add(new StructureRound(step, [], []));
             var last = rounds[^1];
             if (last.Step != step || (isRank ? last.Channels.Count : last.Ranks.Count) > 0) throw item.Error($"round {round} is of another step. Take the file back from version control, or write it anew: {ForceEvaluate}.");
+            if (!isRank && (channels += members["of"].AsInt("of", 2, 1 << 20)) > MostChannels) throw item.Error($"the rounds of 'structure' name more than {MostChannels} channels. Take the file back from version control, or write it anew: {ForceEvaluate}.");
             rounds[^1] = isRank ? last with { Ranks = [.. last.Ranks, Rank(members)] } : last with { Channels = [.. last.Channels, Channels(members)] };
         }
         return rounds;

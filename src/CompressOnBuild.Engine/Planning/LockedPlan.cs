@@ -31,7 +31,7 @@ internal static class LockedPlan
 
         foreach (var (site, count, list) in plan.Biases!.Select(b => (b.Site, b.Steps.Count, "biases")).Concat((plan.Gains ?? []).Select(g => (g.Site, g.Steps.Count, "gains"))))
         {
-            if (!decisions.TryGetValue(site, out var weight) || weight.Encoding is null || weight.Form == WeightForm.Fp16 || Transformer.Bias(sites[site])?.Count != count)
+            if (!decisions.TryGetValue(site, out var weight) || weight.Encoding is null || weight.Form == WeightForm.Fp16 || (list == "gains" && weight.Block > 0) || Transformer.Bias(sites[site])?.Count != count)
                 throw Error($"'{list}' corrects the layer of '{site}', which has no bias of {count} channels to correct");
         }
         var biases = plan.Biases!.ToDictionary(b => b.Site, StringComparer.Ordinal);
@@ -45,6 +45,7 @@ internal static class LockedPlan
 
     private static string? Misfit(WeightDecision weight, Site site, int opset, Capabilities runtime)
     {
+        if (weight.Pruning is not null && weight.Block > 0) return "has zeros and a scale for each block, which no form stores";
         if (weight.Pruning is not null && weight.Form is not (WeightForm.Weights or WeightForm.Palette or WeightForm.Fp16)) return "has zeros in a form that stores none";
         if (weight.Pruning is null != (weight.Encoding != EncodingTable.Sparse.Id) && (weight.Pruning is null || weight.Form != WeightForm.Weights)) return "has zeros and an encoding that do not go together";
         if (weight.Encoding == EncodingTable.Sparse.Id)

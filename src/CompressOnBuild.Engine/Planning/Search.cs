@@ -90,7 +90,7 @@ internal sealed class Search(Planner planner, Goal goal, SearchLimits limits, Se
         if (best.Trial.Bytes > limits.Bytes)
         {
             // Step 5.
-            var narrower = new WidthSearch(planner, s_narrower, limits, oracle, log, cancel) { Unnarrowed = best.Plan.Weights };
+            var narrower = new WidthSearch(planner, s_narrower, limits, oracle, log, cancel) { Unnarrowed = best.Plan.Weights, Budget = Budget };
             var plan = narrower.Fit(limits.Bytes.Value);
             candidates.AddRange(narrower.Candidates);
             if (plan is not null) return plan;

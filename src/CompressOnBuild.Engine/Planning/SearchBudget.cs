@@ -4,11 +4,11 @@ namespace CompressOnBuild.Planning;
 /// Wall time that a search may take. A search that asks after its end takes what it has found by then; which plan that is depends on the
 /// machine, so <see cref="CutShort"/> is told to the user.
 /// </summary>
-/// <param name="most">From the first question on; null: no bound.</param>
+/// <param name="most">From now on; null: no bound.</param>
 /// <param name="clock">The clock.</param>
 internal sealed class SearchBudget(TimeSpan? most, TimeProvider clock)
 {
-    private long? start;
+    private readonly long start = clock.GetTimestamp();
 
     /// <summary>Without a bound.</summary>
     public static SearchBudget None => new(null, TimeProvider.System);
@@ -21,8 +21,7 @@ internal sealed class SearchBudget(TimeSpan? most, TimeProvider clock)
     {
         get
         {
-            start ??= clock.GetTimestamp();
-            if (most is not { } bound || clock.GetElapsedTime(start.Value) < bound) return false;
+            if (most is not { } bound || clock.GetElapsedTime(start) < bound) return false;
             return CutShort = true;
         }
     }

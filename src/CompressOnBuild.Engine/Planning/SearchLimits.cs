@@ -4,4 +4,5 @@ namespace CompressOnBuild.Planning;
 /// <param name="Drop">Largest worsening of the primary metric, in its unit.</param>
 /// <param name="Bytes">Largest file; null: no limit.</param>
 /// <param name="HasLatency">Whether a latency is asked for: then no speed is given up for a proof.</param>
-internal sealed record SearchLimits(double Drop, long? Bytes = null, bool HasLatency = false);
+/// <param name="ArePacked">Whether bytes are those of the packed file.</param>
+internal sealed record SearchLimits(double Drop, long? Bytes = null, bool HasLatency = false, bool ArePacked = false);

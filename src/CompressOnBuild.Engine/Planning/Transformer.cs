@@ -213,7 +213,8 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var mask = view.FromRows<bool>(keep);
         if (decision.Form == WeightForm.Fp16)
         {
-            var survivors = Sparse.Survivors<float>(view.FromRows<float>(rows), mask);
+            // What makes up for the zeros may reach beyond the format.
+            var survivors = Array.ConvertAll(Sparse.Survivors<float>(view.FromRows<float>(rows), mask), v => Math.Clamp(v, (float)System.Half.MinValue, (float)System.Half.MaxValue));
             return new Sparse { Shape = shape, Mask = mask, Values = HalfWeight.Round(survivors, [survivors.Length]) ?? throw new InvalidOperationException($"'{site.Name}' does not fit 16-bit floats once it is pruned.") };
         }
         var fitted = SharedPalette.Fit(rows, view.Channels, decision.Bits, seen, keep, parallel);

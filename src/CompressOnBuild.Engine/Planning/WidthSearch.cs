@@ -87,7 +87,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
 
     private Measured? Within(long most)
     {
-        for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1;)
+        for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1 && !(Budget.IsOver && tried.Values.Any(m => m.Trial.Bytes <= most));)
         {
             var middle = (low + high) / 2;
             if (Try(middle).Trial.Bytes <= most) low = middle;
@@ -122,14 +122,14 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
             cancel.ThrowIfCancellationRequested();
             var site = planner.Sites[i];
             var probe = planner.Decide(site, WeightForm.Weights, "", Probe);
-            if (probe.Encoding == EncodingTable.PackedMul.Id)
+            if (probe.Encoding == EncodingTable.PackedMul.Id && !Budget.IsOver)
             {
                 var decibels = oracle.Fidelity(planner.Complete([.. planner.Sites.Select(s => s == site ? probe : planner.Decide(s, WeightForm.None, ""))], join: false));
                 found.Add(new Choice([.. Options(i, probe, Math.Pow(10, -decibels / 10)).OrderBy(o => o.Bytes)], decibels));
             }
             else
             {
-                var whole = Unnarrowed?[i] ?? planner.DecideRestored(site, "too small to be packed: 8 bits");
+                var whole = Unnarrowed?[i] ?? planner.DecideRestored(site, probe.Encoding == EncodingTable.PackedMul.Id ? "the time of the search was over before it was tried alone: 8 bits" : "too small to be packed: 8 bits");
                 found.Add(new Choice([new Option(whole, FormTable.Bytes(site, whole), 0)], double.PositiveInfinity));
             }
             log.Progress((double)found.Count / planner.Sites.Count, $"{found.Count} of {planner.Sites.Count}");

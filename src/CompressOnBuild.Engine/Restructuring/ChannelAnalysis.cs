@@ -375,7 +375,8 @@ internal sealed class ChannelAnalysis
     private void Pool(Node node)
     {
         if (LabelsOf(node.Input(0)) is not { } input) return;
-        if (input.Axis == 1) labels[node.Output(0)!] = input;
+        if (node.Outputs.Count > 1 && node.Output(1) is not null) Block(input, "MaxPool gives the places of its maxima, which count channels");
+        else if (input.Axis == 1) labels[node.Output(0)!] = input;
         else Block(input, $"{node.OpType} runs over them");
     }
 

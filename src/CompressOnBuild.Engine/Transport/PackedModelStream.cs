@@ -404,7 +404,7 @@ namespace CompressOnBuild.Transport
             internal uint Plain(uint value, int count)
             {
                 uint read = 0;
-                for (int i = count - 1; i >= 0; i--) read = read << 1 | (uint)Code((int)(value >> i) & 1, 1 << 15);
+                for (int i = count - 1; i >= 0; i--) read = read << 1 | (uint)Code((int)(value >> i & 1), 1 << 15);
                 return read;
             }
 
@@ -636,7 +636,7 @@ namespace CompressOnBuild.Transport
                 if (coder.Bit(isRecent, state, token.Recent >= 0 ? 1 : 0) == 1)
                 {
                     token.Recent = coder.Tree(which, state * 4, 2, token.Recent);
-                    token.Length = LeastRecent + (int)global::System.Math.Min(lengths.Code(coder, 0, (uint)(token.Length - LeastRecent)), MostMatch);
+                    token.Length = LeastRecent + (int)global::System.Math.Min(lengths.Code(coder, 0, unchecked((uint)(token.Length - LeastRecent))), MostMatch);
                     token.Distance = Distances[token.Recent];
                     from = token.Recent;
                     history = history % 9 * 3 + 1;
@@ -644,8 +644,8 @@ namespace CompressOnBuild.Transport
                 else
                 {
                     token.Recent = -1;
-                    token.Length = LeastMatch + (int)global::System.Math.Min(lengths.Code(coder, 1, (uint)(token.Length - LeastMatch)), MostMatch);
-                    token.Distance = 1 + (int)global::System.Math.Min(distances.Code(coder, global::System.Math.Min(token.Length - LeastMatch, 3), (uint)(token.Distance - 1)), LargestWindow);
+                    token.Length = LeastMatch + (int)global::System.Math.Min(lengths.Code(coder, 1, unchecked((uint)(token.Length - LeastMatch))), MostMatch);
+                    token.Distance = 1 + (int)global::System.Math.Min(distances.Code(coder, global::System.Math.Min(token.Length - LeastMatch, 3), unchecked((uint)(token.Distance - 1))), LargestWindow);
                     from = Recent - 1;
                     history = history % 9 * 3 + 2;
                 }
@@ -751,7 +751,7 @@ namespace CompressOnBuild.Transport
             /// <summary>For a model of <paramref name="length"/> bytes.</summary>
             internal Models(long length) { Text = new TextModel(length); }
 
-            internal long Number(BinaryCoder coder, int context, long value) { return numbers.Code(coder, context, (uint)value); }
+            internal long Number(BinaryCoder coder, int context, long value) { return numbers.Code(coder, context, unchecked((uint)value)); }
 
             private int Choice(BinaryCoder coder, int context, int bits, int value) { return coder.Tree(choices, context * 16, bits, value); }
 
@@ -832,7 +832,7 @@ namespace CompressOnBuild.Transport
                 table.Count = 1 + coder.Tree(ranges, follows ? 768 : 512, 8, table.Count - 1);
                 if (table.IsSmooth)
                 {
-                    table.Centre = (int)Number(coder, Centre, table.Centre);
+                    table.Centre = unchecked((int)Number(coder, Centre, table.Centre));
                     if (table.Centre < 0 || table.Centre >= table.Count) throw Damaged("a table is wrong");
                     int[] places = table.Knots();
                     if (given == null) table.Levels = new int[places.Length];
