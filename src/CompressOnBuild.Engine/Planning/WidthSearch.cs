@@ -62,13 +62,16 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
         var best = Measure(Widest(), Unnarrowed is null ? $"{widths[^1]}-bit weights" : "no weight narrowed");
         if (best.Trial.OthersGood && best.Trial.Drop <= limits.Drop)
         {
-            Try(Anchor);
-            // Fewer decibels are taken to be no better: a bisection between none, which is noise, and the widest, which stay if nothing passes.
-            for (int low = LeastDecibels - 1, high = MostDecibels; high - low > 1 && !Budget.IsOver;)
+            var seen = new SortedDictionary<int, Measured> { [Anchor] = Try(Anchor) };
+            // Fewer decibels are taken to be no better: a bisection between none, which is noise, and the widest, which stay if nothing passes. Every
+            // measurement says more of the rate of changes, so that who passes is asked anew.
+            while (!Budget.IsOver)
             {
+                var high = seen.Where(s => Passes(s.Value)).Select(s => s.Key).FirstOrDefault(MostDecibels);
+                var low = seen.Keys.Where(d => d < high).LastOrDefault(LeastDecibels - 1);
+                if (high - low <= 1) break;
                 var middle = (low + high) / 2;
-                if (Passes(Try(middle))) high = middle;
-                else low = middle;
+                seen[middle] = Try(middle);
             }
             best = tried.Values.Where(Passes).OrderBy(m => m.Trial.Bytes).FirstOrDefault(m => m.Trial.Bytes < best.Trial.Bytes) ?? best;
         }
