@@ -69,7 +69,7 @@ internal static class Calibrator
             if (observer.Finish() is { } statistics) result.Add(name, statistics);
         var gathered = new Dictionary<string, IReadOnlyList<double[]>>(StringComparer.Ordinal);
         foreach (var observer in grams.GroupBy(g => g.Value, g => g.Key.Site))
-            if (observer.Key.Believed() is { } matrices)
+            if (observer.Key.Finish() is { } matrices)
                 foreach (var site in observer) gathered.Add(site, matrices);
         return new Statistics(count, result, gathered);
     }

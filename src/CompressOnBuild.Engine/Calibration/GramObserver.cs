@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using CompressOnBuild.Numerics;
 
 namespace CompressOnBuild.Calibration;
 
@@ -17,7 +16,6 @@ internal sealed class GramObserver
     /// <summary>Rows that wait, [<see cref="Block"/>, K]: a large matrix is walked through once for all of them, not once for each.</summary>
     private readonly double[] rows;
     private readonly int[] groupOfRow = new int[Block];
-    private readonly long[] seen;
     private int waiting;
     private int samples;
     private bool unusable;
@@ -29,7 +27,6 @@ internal sealed class GramObserver
         (this.request, this.rowsPerSample) = (request, Math.Max(1, rowsPerSample));
         grams = [.. Enumerable.Range(0, request.Patches?.Groups ?? 1).Select(_ => new double[request.Width * request.Width])];
         rows = new double[Block * request.Width];
-        seen = new long[grams.Length];
     }
 
     /// <summary>Reads one sample of the value. A shape that does not fit, or an element that is no number, spoils the whole.</summary>
@@ -55,25 +52,6 @@ internal sealed class GramObserver
             }
         }
         return unusable || samples == 0 ? null : grams;
-    }
-
-    /// <summary>
-    /// The same, what is off the diagonal shrunk where few rows were seen (<see cref="Shrinkage"/>); with the row and column of ones as they are,
-    /// from which whoever asked for them works that out.
-    /// </summary>
-    public IReadOnlyList<double[]>? Believed()
-    {
-        var matrices = Finish();
-        if (matrices is null || request.WithOne) return matrices;
-        var k = request.Width;
-        for (var g = 0; g < matrices.Count; g++)
-        {
-            var believed = Shrinkage.Believed(k, seen[g]);
-            for (var i = 0; i < k; i++)
-                for (var j = 0; j < k; j++)
-                    if (i != j) matrices[g][i * k + j] *= believed;
-        }
-        return matrices;
     }
 
     private void ReadRows(ReadOnlySpan<float> values, ReadOnlySpan<long> shape, int sample)
@@ -148,7 +126,6 @@ internal sealed class GramObserver
     {
         if (waiting == Block) Flush();
         groupOfRow[waiting] = group;
-        seen[group]++;
         var row = rows.AsSpan(waiting++ * request.Width, request.Width);
         if (request.WithOne) row[^1] = 1;
         return row;

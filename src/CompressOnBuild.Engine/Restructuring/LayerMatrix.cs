@@ -66,13 +66,16 @@ internal sealed class LayerMatrix
         return Tensor.Create(Array.ConvertAll(own, v => (float)v), Site.Tensor.Shape.ToArray());
     }
 
-    // The last row of the matrix holds the sums of the inputs and, at its end, how many rows there were. Products of two inputs are shrunk where few rows showed them.
+    // The last row of the matrix holds the sums of the inputs and, at its end, how many rows there were. Products of two inputs are shrunk where few rows showed them
+    // (Ledoit and Wolf 2004, "A well-conditioned estimator for large-dimensional covariance matrices"; towards the diagonal, by q^2 / (1 + q^2) with q = K / rows): what a hundred
+    // rows have in common by chance would let a thousand inputs make up for each other.
     private static (double[] Gram, double[]? Mean) Centred(double[] withOne, int k, bool hasBias)
     {
         var gram = new double[k * k];
         var count = withOne[^1];
         var sums = withOne.AsSpan(k * (k + 1), k);
-        var believed = Shrinkage.Believed(k, count);
+        var ratio = k / count;
+        var believed = 1 / (1 + ratio * ratio);
         for (var i = 0; i < k; i++)
             for (var j = 0; j < k; j++) gram[i * k + j] = (withOne[i * (k + 1) + j] - (hasBias ? sums[i] * sums[j] / count : 0)) * (i == j ? 1 : believed);
         return (gram, hasBias && count > 0 ? [.. sums.ToArray().Select(s => s / count)] : null);

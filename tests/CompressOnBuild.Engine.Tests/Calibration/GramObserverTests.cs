@@ -42,22 +42,6 @@ public class GramObserverTests
     }
 
     [TestMethod]
-    public void WhatFewRowsHaveInCommonIsHardlyBelieved()
-    {
-        double Shared(int rows)
-        {
-            var observer = new GramObserver(new GramRequest("w", "x", 4, null), 10_000);
-            observer.Read([.. Enumerable.Repeat(1f, 4 * rows)], [rows, 4]);
-            var gram = observer.Believed()![0];
-            Assert.AreEqual(rows, gram[0], 1e-12);
-            return gram[1] / gram[0];
-        }
-        Assert.AreEqual(0.5, Shared(4), 1e-12, "as many rows as inputs");
-        Assert.AreEqual(1 / 17.0, Shared(1), 1e-12);
-        Assert.IsGreaterThan(0.9999, Shared(1000));
-    }
-
-    [TestMethod]
     public void RowsAreBoundedAndFollowFromTheNumberOfTheSample()
     {
         var request = new GramRequest("w", "x", 4, null);
