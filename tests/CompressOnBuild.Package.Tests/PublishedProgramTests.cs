@@ -3,7 +3,7 @@ using CompressOnBuild.Testing;
 
 namespace CompressOnBuild.Package.Tests;
 
-/// <summary>The accessor and its decoder in programs published in the forms that cut away what nobody seems to use: it opens its session and predicts as in a plain build.</summary>
+/// <summary>The accessor and its decoder in programs published in the forms that cut away what nobody seems to use: it opens its session and predicts as in a plain build, with overflow checked, which no arithmetic of the decoder may mind.</summary>
 [TestClass]
 public class PublishedProgramTests
 {
@@ -57,7 +57,7 @@ public class PublishedProgramTests
 
     private static SampleProject Project()
     {
-        var project = new SampleProject(Items, properties: "<InvariantGlobalization>true</InvariantGlobalization>", program: Program, realWorker: true);
+        var project = new SampleProject(Items, properties: "<InvariantGlobalization>true</InvariantGlobalization><CheckForOverflowUnderflow>true</CheckForOverflowUnderflow>", program: Program, realWorker: true);
         File.Copy(Path.Combine(DotNet.RepositoryRoot, "testassets", "samples", "tones", "tones.onnx"), project["tones.onnx"]);
         return project;
     }

@@ -41,4 +41,31 @@ public class CholeskyTests
                 for (var j = 0; j < n; j++) a[i * n + j] += rows[r * n + i] * rows[r * n + j];
         return a;
     }
+
+    /// <summary>The inverse of a [n, n] by Gauss and Jordan, for transcriptions.</summary>
+    internal static double[,] Inverse(double[] a)
+    {
+        var n = (int)Math.Sqrt(a.Length);
+        var m = new double[n, 2 * n];
+        for (var i = 0; i < n; i++)
+        {
+            for (var j = 0; j < n; j++) m[i, j] = a[i * n + j];
+            m[i, n + i] = 1;
+        }
+        for (var p = 0; p < n; p++)
+        {
+            var pivot = m[p, p];
+            for (var j = 0; j < 2 * n; j++) m[p, j] /= pivot;
+            for (var i = 0; i < n; i++)
+            {
+                if (i == p) continue;
+                var factor = m[i, p];
+                for (var j = 0; j < 2 * n; j++) m[i, j] -= factor * m[p, j];
+            }
+        }
+        var inverse = new double[n, n];
+        for (var i = 0; i < n; i++)
+            for (var j = 0; j < n; j++) inverse[i, j] = m[i, n + j];
+        return inverse;
+    }
 }

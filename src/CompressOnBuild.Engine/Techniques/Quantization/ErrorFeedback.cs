@@ -60,7 +60,7 @@ internal static class ErrorFeedback
     {
         /// <summary>Steps 1 and 2 for every group.</summary>
         public static IReadOnlyList<Feedback?> Of(IReadOnlyList<double[]> grams, int k) =>
-            [.. grams.Select(g => Damped(g, k) is { } h && Cholesky.InverseFactor((double[])h.Clone(), k) is { } u ? new Feedback(h, u) : null)];
+            [.. grams.Select(g => Ridge.Damped(g, k, Damp) is { } h && Cholesky.InverseFactor((double[])h.Clone(), k) is { } u ? new Feedback(h, u) : null)];
     }
 
     /// <summary>Codes end at <paramref name="Limit"/>, and none passes what its earlier <paramref name="Neighbours"/> leave (step 6).</summary>
@@ -120,17 +120,6 @@ internal static class ErrorFeedback
             for (var j = 0; j < k; j++) sum += product[j] * d[j];
         }
         return sum;
-    }
-
-    // Step 1.
-    private static double[]? Damped(double[] gram, int k)
-    {
-        double trace = 0;
-        for (var i = 0; i < k; i++) trace += gram[i * k + i];
-        if (!(trace > 0) || !double.IsFinite(trace)) return null;
-        var h = (double[])gram.Clone();
-        for (var i = 0; i < k; i++) h[i * k + i] += Damp * trace / k;
-        return h;
     }
 
     /// <summary>Neighbouring rows of one group, each as if it were alone.</summary>

@@ -114,7 +114,7 @@ public class PruningTests
     private static double[] Literal(double[] row, double share, int zeros, int of)
     {
         var w = (double[])row.Clone();
-        var inverse = Inverse(Seen[0]!.H);
+        var inverse = CholeskyTests.Inverse(Seen[0]!.H);
         var diagonal = new double[K];
         var left = inverse;
         for (var q = 0; q < K; q++)
@@ -143,31 +143,5 @@ public class PruningTests
         for (var i = 0; i < K; i++)
             for (var j = 0; j < K; j++) result[i, j] -= inverse[i, q] * inverse[q, j] / inverse[q, q];
         return result;
-    }
-
-    // Gauss and Jordan.
-    private static double[,] Inverse(double[] a)
-    {
-        var m = new double[K, 2 * K];
-        for (var i = 0; i < K; i++)
-        {
-            for (var j = 0; j < K; j++) m[i, j] = a[i * K + j];
-            m[i, K + i] = 1;
-        }
-        for (var p = 0; p < K; p++)
-        {
-            var pivot = m[p, p];
-            for (var j = 0; j < 2 * K; j++) m[p, j] /= pivot;
-            for (var i = 0; i < K; i++)
-            {
-                if (i == p) continue;
-                var factor = m[i, p];
-                for (var j = 0; j < 2 * K; j++) m[i, j] -= factor * m[p, j];
-            }
-        }
-        var inverse = new double[K, K];
-        for (var i = 0; i < K; i++)
-            for (var j = 0; j < K; j++) inverse[i, j] = m[i, K + j];
-        return inverse;
     }
 }

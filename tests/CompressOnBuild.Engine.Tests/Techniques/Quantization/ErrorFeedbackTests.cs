@@ -131,7 +131,7 @@ public class ErrorFeedbackTests
     private static double[] Literal(double[] row, double[] gram, double scale, int limit)
     {
         var w = (double[])row.Clone();
-        var inverse = Inverse(Damped(gram));
+        var inverse = CholeskyTests.Inverse(Damped(gram));
         var codes = new double[K];
         for (var q = 0; q < K; q++)
         {
@@ -146,38 +146,14 @@ public class ErrorFeedbackTests
         return codes;
     }
 
-    private static double[] Damped(double[] gram)
+    /// <summary>The Gram matrix of step 1, in the words of the paper.</summary>
+    internal static double[] Damped(double[] gram)
     {
+        var n = (int)Math.Sqrt(gram.Length);
         var h = (double[])gram.Clone();
-        var mean = Enumerable.Range(0, K).Average(i => gram[i * K + i]);
-        for (var i = 0; i < K; i++) h[i * K + i] += 0.01 * mean;
+        var mean = Enumerable.Range(0, n).Average(i => gram[i * n + i]);
+        for (var i = 0; i < n; i++) h[i * n + i] += 0.01 * mean;
         return h;
-    }
-
-    // Gauss and Jordan.
-    private static double[,] Inverse(double[] a)
-    {
-        var m = new double[K, 2 * K];
-        for (var i = 0; i < K; i++)
-        {
-            for (var j = 0; j < K; j++) m[i, j] = a[i * K + j];
-            m[i, K + i] = 1;
-        }
-        for (var p = 0; p < K; p++)
-        {
-            var pivot = m[p, p];
-            for (var j = 0; j < 2 * K; j++) m[p, j] /= pivot;
-            for (var i = 0; i < K; i++)
-            {
-                if (i == p) continue;
-                var factor = m[i, p];
-                for (var j = 0; j < 2 * K; j++) m[i, j] -= factor * m[p, j];
-            }
-        }
-        var inverse = new double[K, K];
-        for (var i = 0; i < K; i++)
-            for (var j = 0; j < K; j++) inverse[i, j] = m[i, K + j];
-        return inverse;
     }
 
     private static double Error(double[] w, double[] codes, double scale, double[] gram)

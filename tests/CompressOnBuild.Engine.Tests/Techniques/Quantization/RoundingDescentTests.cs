@@ -16,7 +16,7 @@ public class RoundingDescentTests
     {
         var weights = ModelBuilder.Random(3, 1, Rows, K).ToFloats();
         var gram = CholeskyTests.PositiveDefinite(K);
-        var h = Damped(gram);
+        var h = ErrorFeedbackTests.Damped(gram);
         var start = RoundToNearest.Quantize(weights, [Rows, K], [0], bits, saturationSafe: safe);
         var result = RoundingDescent.Quantize(weights, start, ErrorFeedback.Feedback.Of([gram], K), safe);
         var limit = (1 << (bits - 1)) - 1;
@@ -70,7 +70,7 @@ public class RoundingDescentTests
             var result = RoundingDescent.Quantize(weights, start, ErrorFeedback.Feedback.Of([gram], K));
             for (var r = 0; r < Rows; r++)
             {
-                double Of(Quantized q) => Error(Row(weights, r), Codes(q, r), q.Scales[r], Damped(gram));
+                double Of(Quantized q) => Error(Row(weights, r), Codes(q, r), q.Scales[r], ErrorFeedbackTests.Damped(gram));
                 Assert.IsLessThanOrEqualTo(Of(start), Of(result));
                 feedback += Of(start);
                 descended += Of(result);
@@ -117,14 +117,6 @@ public class RoundingDescentTests
 
     private static double Pairs(double[] q) =>
         Enumerable.Range(0, q.Length - 1).Max(i => Math.Max(Math.Max(q[i], 0) + Math.Max(q[i + 1], 0), Math.Max(-q[i], 0) + Math.Max(-q[i + 1], 0)));
-
-    private static double[] Damped(double[] gram)
-    {
-        var h = (double[])gram.Clone();
-        var mean = Enumerable.Range(0, K).Average(i => gram[i * K + i]);
-        for (var i = 0; i < K; i++) h[i * K + i] += 0.01 * mean;
-        return h;
-    }
 
     private static double Error(double[] w, double[] q, double s, double[] h)
     {
