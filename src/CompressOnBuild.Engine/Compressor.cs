@@ -288,7 +288,10 @@ public sealed class Compressor
             if (recipe.Sparsities.Count > 0)
             {
                 var rounds = new PruneSearch(planner, recipe.Sparsities, Limits.Drop, journal.Around(new SearchOracle(Measure, plan => Fidelity.MeanDecibels(expected, OutputsOf(plan)), transformer.ProductError)), log, cancel) { Budget = budget };
-                return (rounds.Run(), rounds.Candidates);
+                var pruned = rounds.Run();
+                if (pruned.Weights.All(w => w.Pruning is null) && rounds.Candidates[^1] is var last)
+                    run.Warn(new Diagnostic(Severity.Warning, Codes.NothingTaken, FormattableString.Invariant($"the recipe '{recipe.Name}' made no zeros: '{last.Name}' lost {last.Drop:0.0000} of {data.Metrics[0].Name} on the selection split, more than leaves room for the gate. Allow a larger MaxAccuracyDrop, give more evaluation data, or name a 'sparsity' in a recipe of your own."), request.Model));
+                return (pruned, rounds.Candidates);
             }
             var search = new Search(planner, request.Goal, Limits, journal.Around(new SearchOracle(Measure, plan => Fidelity.Decibels(expected, OutputsOf(plan)))), log, cancel) { Budget = budget };
             return (search.Run(), search.Candidates);

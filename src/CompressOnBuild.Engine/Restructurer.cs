@@ -93,7 +93,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         {
             reference ??= evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
             (StructureRound Round, (Model, IReadOnlyDictionary<string, int>) Made)? best = null;
-            var kept = -1;
+            var (kept, earlier) = (-1, tried.Count);
             var start = now;
             for (var i = 1; i <= MostRounds && technique.RoundAmount * i < 1; i++)
             {
@@ -118,7 +118,12 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             }
             if (best is { } chosen) Take(step, chosen.Round, chosen.Made);
             if (kept >= 0) tried[kept] = tried[kept] with { Chosen = true };
-            else run.Steps.Add($"{RecipeStep.Word(step.Kind)} took nothing away: the first round was not within the limit on the selection split, or there was nothing to take");
+            else
+            {
+                var why = tried.Count > earlier ? $"'{tried[^1].Name}' lost {FormattableString.Invariant($"{tried[^1].Drop:0.0000}")} of {data.Metrics[0].Name} on the selection split" : budget.CutShort ? "the time of the search was over" : "nothing could be taken";
+                run.Steps.Add($"{RecipeStep.Word(step.Kind)} took nothing away: {why}");
+                run.Warn(new Diagnostic(Severity.Warning, Codes.NothingTaken, $"{RecipeStep.Word(step.Kind)} took nothing away: {why}. Allow a larger MaxAccuracyDrop, give more evaluation data, or name an amount in a recipe of your own; the report names what could not be cut.", request.Model));
+            }
         }
 
         CompressionException Misfit(string what) =>

@@ -164,7 +164,8 @@ internal sealed class CompressModelItem
         string value = Value(metadata);
         if (value.Length > 0 && !(double.TryParse(value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number)
             && number >= 0 && !double.IsInfinity(number)))
-            Bad(metadata, value, "a number from 0, in the unit of the primary metric, with a point as the decimal separator, such as 0.01");
+            Bad(metadata, value, "a number from 0, in the unit of the primary metric, with a point as the decimal separator, such as 0.01"
+                + (value.EndsWith("%", StringComparison.Ordinal) ? " (of a share, 0.01 is one percent)" : ""));
         return value;
     }
 

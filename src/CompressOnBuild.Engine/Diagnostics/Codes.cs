@@ -207,6 +207,8 @@ public static class Codes
     public const string OperatorHasNoForm = "COB2107";
     /// <summary>Steps that change the graph need data.</summary>
     public const string StepsNeedData = "COB2108";
+    /// <summary>A recipe took nothing away.</summary>
+    public const string NothingTaken = "COB2109";
     /// <summary>A weight is quantized already.</summary>
     public const string WeightQuantized = "COB2110";
 

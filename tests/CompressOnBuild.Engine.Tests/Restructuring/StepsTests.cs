@@ -80,6 +80,19 @@ public class StepsTests
         Assert.IsTrue(result.Weights.All(w => w.Rank is null && w.Bits == 8));
     }
 
+    [TestMethod]
+    [DataRow("prune", "made no zeros: '"), DataRow("prune-structured", "prune-structured took nothing away: "), DataRow("low-rank", "low-rank took nothing away: ")]
+    public void ARecipeThatTookNothingSaysSo(string recipe, string expected)
+    {
+        // One layer whose outputs are the model's, and of full rank: no channel can go, and whatever else goes moves the outputs further than is allowed.
+        const int Wide = 64;
+        var network = new ModelBuilder().Input("x", -1, Wide).Output("y", -1, Wide).Weight("w", 1, 1, Wide, Wide).Node("MatMul", ["x", "w"], ["y"]);
+        using var model = new ModelCase(network).With(new NpzBuilder().Floats("x", ModelBuilder.Random(7, 1, 120, Wide).ToFloats(), 120, Wide));
+        var result = model.RunWhateverTheVerdict(r => r with { Recipe = recipe, MaxAccuracyDrop = 1e-9 });
+        StringAssert.Contains(result.Warnings.Single(w => w.Code == Codes.NothingTaken).Message, expected);
+        Assert.IsTrue(result.Weights.All(w => w.Rank is null && w.Bits == 8));
+    }
+
     private static ModelCase Case(string recipe)
     {
         var network = Network.Build();
