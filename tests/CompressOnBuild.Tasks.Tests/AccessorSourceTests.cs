@@ -57,7 +57,7 @@ public partial class AccessorSourceTests
     {
         static AccessorModel Model(string name, bool packed, bool embedded) => new() { AccessorName = name, Packed = packed, Embedded = embedded, LogicalName = name };
         var source = AccessorSource.Write("App", [Model("A", true, true), Model("B", true, false), Model("C", false, false)], onnxRuntime: true);
-        Assert.HasCount(2, source.Split("private sealed class PackedModelStream "), "once");
+        Assert.HasCount(2, source.Split("private sealed partial class PackedModelStream : "), "once");
         Assert.Contains("return new PackedModelStream(OpenResource());", source);
         Assert.Contains("return new PackedModelStream(global::System.IO.File.OpenRead(FullPath));", source);
         Assert.AreEqual(source.Count(c => c == '{'), source.Count(c => c == '}'));
