@@ -26,8 +26,6 @@ public sealed class Compressor
     internal const string JournalFile = "search.journal";
     /// <summary>Samples that say whether matched layers come nearer to the original.</summary>
     private const int JudgingSamples = 48;
-    /// <summary>Operator set that brought scales per channel.</summary>
-    private const int WorkingOpset = 13;
 
     /// <summary>
     /// Called, from another thread, when a call into the runtime broke its bound of time or memory and does not return. Nothing but the
@@ -42,7 +40,6 @@ public sealed class Compressor
     private SearchBudget budget = SearchBudget.None;
     private readonly Capabilities runtime;
     /// <summary>A rewrite made the model faster by itself, whatever becomes of its weights.</summary>
-    private bool movedToLoad;
     private Session session = null!;
     private EvaluationData? data;
     private Evaluator? evaluator;
@@ -99,20 +96,22 @@ public sealed class Compressor
         var inputs = Fingerprint.Of(run.Provenance((recipe.Name, recipe.Sha256), data, runtime), data?.Metrics.Select(m => m.Name) ?? [], (recipe.Search || recipe.SearchesAmounts) && data is not null ? Limits : null);
         var locked = modelLock?.Follow(inputs);
         evaluator = run.Evaluator(session, data);
-        var restructured = Restructure(Prepare(session, data, recipe), recipe, data, evaluator, locked);
+        var preparation = new Preparation(request, run, runtime, log, cancel);
+        var (graph, movedToLoad) = preparation.Run(session, data, recipe);
+        var restructured = Restructure(graph, recipe, data, evaluator, locked);
         var prepared = restructured.Model;
         // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
-        var statistics = locked is null || recipe.RoundsByCalibration ? Calibrate(prepared, data, recipe) : null;
+        var statistics = locked is null || recipe.RoundsByCalibration ? preparation.Calibrate(prepared, data, recipe) : null;
 
         var planner = new Planner(prepared, recipe, statistics, runtime);
-        var transformer = new Transformer(prepared, recipe.BiasCorrection ? Means(statistics) : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel }, recipe.Rounding);
+        var transformer = new Transformer(prepared, recipe.BiasCorrection && statistics is not null ? statistics.ChannelMeans : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel }, recipe.Rounding);
         var repair = recipe.StatisticsMatching && statistics is not null && data is not null ? Repair(prepared, transformer, statistics, planner) : null;
         if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
         var (plan, tried) = locked is null ? MakePlan(planner, transformer, repair, recipe, inputs) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
         if (budget.CutShort)
             run.Warn(new Diagnostic(Severity.Warning, Codes.SearchCutShort, FormattableString.Invariant($"the search was cut short after {(request.TimeBudget ?? recipe.TimeBudget)!.Value.TotalSeconds} s: it had measured {restructured.Tried.Count + tried.Count} candidates and kept the best. A faster machine would find another plan. Allow more time (CompressOnBuildTimeBudget, or the recipe's 'timeBudget'), or commit a lock file (CompressOnBuildLock)."), request.Model));
         plan = (repair?.Repair(plan) ?? transformer.WithBiases(plan)) with { Structure = restructured.Rounds.Count > 0 ? restructured.Rounds : null };
-        var (compressed, bytes) = Transform(transformer, plan);
+        var (compressed, bytes) = Transform(transformer, plan, movedToLoad);
         statistics?.ForgetGrams();
 
         var multiplyAdds = restructured.Rounds.Count > 0 ? restructured.MultiplyAddsBefore : locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
@@ -151,56 +150,6 @@ public sealed class Compressor
         run.Warn(new Diagnostic(Severity.Warning, Codes.RuntimeTooOld, $"the model uses {what}. It is compressed all the same, and may not load there. {cure}", request.Model));
     }
 
-    private Model Prepare(Session session, EvaluationData? data, Recipe recipe)
-    {
-        log.Stage("preparing");
-        if (recipe.LeavesEverything) return run.Original.Clone();
-        var prepared = run.Original.Clone();
-        foreach (var step in StandardRewrites.Run(prepared, Fold))
-        {
-            run.Steps.Add(step.Sentence);
-            movedToLoad |= step.Name == WeightDequantizeFolding.StepName;
-        }
-        if (prepared.Opset() is > 0 and < WorkingOpset && runtime.Opset < WorkingOpset)
-            run.Steps.Add($"left operator set {prepared.Opset()} as it is: ONNX Runtime {runtime.Version} runs up to {runtime.Opset}");
-        else if (prepared.Opset() is > 0 and < WorkingOpset)
-        {
-            var raised = OpsetConversion.Raise(prepared, WorkingOpset);
-            run.Steps.Add(raised.Refusal ?? $"raised operator set {prepared.Opset()} to {WorkingOpset}, {raised.Changed} nodes written the new way");
-            prepared = raised.Model ?? prepared;
-        }
-        return Verified(session, prepared, data);
-    }
-
-    private IReadOnlyList<Tensor> Fold(Model constants)
-    {
-        using var session = new Session(constants, run.Settings("folded"));
-        return session.Run(new Dictionary<string, Tensor>(), cancel);
-    }
-
-    /// <summary>
-    /// A rewrite must not change what the model computes: shown on a few samples, before anything is built on it. A model that differs from
-    /// itself (it draws random numbers) cannot be compared; one that a rewrite changed goes on as it was.
-    /// </summary>
-    private Model Verified(Session session, Model prepared, EvaluationData? data)
-    {
-        using var rewritten = new Session(prepared, run.Settings("prepared"));
-        if (data is null) return prepared;
-        var samples = data.CalibrationRuns(2).Read(cancel).ToArray();
-        var expected = samples.Select(s => session.Run(s, cancel)).ToArray();
-        var worst = Fidelity.WorstOutput(expected, [.. samples.Select(s => rewritten.Run(s, cancel))]);
-        if (worst >= Fidelity.Equal) return prepared;
-        if (Fidelity.WorstOutput(expected, [.. samples.Select(s => session.Run(s, cancel))]) < Fidelity.Equal)
-        {
-            run.Warn(new Diagnostic(Severity.Warning, Codes.NotDeterministic, "two runs of the original on the same sample give different outputs: the model draws random numbers. What is measured below contains that chance. Give the random operators a seed, or judge by a metric that chance does not move.", request.Model));
-            return prepared;
-        }
-        run.Warn(new Diagnostic(Severity.Warning, Codes.RewriteRejected, FormattableString.Invariant($"the graph after folding and opset conversion differs from the original ({worst:0.0} dB, at least {Fidelity.Equal} dB are expected), so the original graph is compressed as it is. Please report it with the model."), request.Model));
-        run.Steps.Clear();
-        movedToLoad = false;
-        return run.Original.Clone();
-    }
-
     /// <summary>The steps of the recipe; without data they have nothing to go by.</summary>
     private Restructured Restructure(Model prepared, Recipe recipe, EvaluationData? data, Evaluator? evaluator, LockEntry? locked)
     {
@@ -209,25 +158,6 @@ public sealed class Compressor
         if (recipe.Steps.Count > 0)
             run.Warn(new Diagnostic(Severity.Warning, Codes.StepsNeedData, $"the recipe '{recipe.Name}' changes the graph in {recipe.Steps.Count} {(recipe.Steps.Count == 1 ? "step" : "steps")}, and what may go is seen on data, of which there is none: the graph stays as it is. Give EvaluationData or CalibrationData.", request.Model));
         return new Restructured(prepared, [], new Dictionary<string, int>(), [], 0, 0);
-    }
-
-    private Statistics? Calibrate(Model prepared, EvaluationData? data, Recipe recipe)
-    {
-        if (data is null) return null;
-        log.Stage("calibrating");
-        // Where nothing is quantized, one sample shows the shapes, from which the multiply-adds follow.
-        var runs = data.CalibrationRuns(recipe.LeavesEverything ? 1 : recipe.Calibration.Samples);
-        var count = runs.Count;
-        return Calibrator.Run(prepared, runs.Read(cancel), new CalibrationRequest
-        {
-            SampleCount = count,
-            Values = [.. Planner.ValuesToObserve(prepared)],
-            ChannelMeans = Planner.MeansToObserve(prepared),
-            Grams = Planner.GramsToObserve(prepared, recipe),
-            Threads = run.Threads,
-            Watchdog = run.Watchdog,
-            Progress = fraction => log.Progress(fraction, $"{count} samples"),
-        }, cancel);
     }
 
     private OutputRepair Repair(Model prepared, Transformer transformer, Statistics seen, Planner planner)
@@ -317,7 +247,7 @@ public sealed class Compressor
     }
 
     /// <summary>The compressed model and the bytes to ship. An untouched model is the original itself.</summary>
-    private (Model Model, byte[] Bytes) Transform(Transformer transformer, Plan plan)
+    private (Model Model, byte[] Bytes) Transform(Transformer transformer, Plan plan, bool movedToLoad)
     {
         log.Stage("transforming");
         var compressed = plan.Structure is not null || movedToLoad || plan.Weights.Any(d => d.Encoding is not null) ? transformer.Apply(plan) : run.Original;
@@ -326,7 +256,4 @@ public sealed class Compressor
         var bytes = compressed == run.Original && run.Original.ExternalFiles.Count == 0 ? originalBytes : OnnxWriter.ToBytes(compressed);
         return (compressed, bytes);
     }
-
-    private static Dictionary<string, float[]> Means(Statistics? statistics) => statistics is null ? []
-        : statistics.Values.Where(p => p.Value.ChannelMeans is not null).ToDictionary(p => p.Key, p => p.Value.ChannelMeans!.Select(m => (float)m).ToArray(), StringComparer.Ordinal);
 }

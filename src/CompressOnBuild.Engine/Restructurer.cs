@@ -42,6 +42,11 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         for (var index = 1; index <= recipe.Steps.Count; index++)
         {
             var step = recipe.Steps[index - 1];
+            if (step.Kind == StepKind.PruneStructured && prepared.Opset() is > 0 and < ChannelAnalysis.LowestOpset)
+            {
+                run.Warn(new Diagnostic(Severity.Warning, Codes.NothingTaken, $"{RecipeStep.Word(step.Kind)} took nothing away: the model stays at operator set {prepared.Opset()}, and channels are followed from {ChannelAnalysis.LowestOpset} on. Export it with operator set {ChannelAnalysis.LowestOpset} or newer.", request.Model));
+                continue;
+            }
             log.Stage(step.Kind == StepKind.LowRank ? "factoring" : "pruning");
             var technique = GraphTechniques.Find(step.Kind);
             var first = Begin(technique, model, step);

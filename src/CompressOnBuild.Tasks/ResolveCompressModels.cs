@@ -297,7 +297,7 @@ public sealed class ResolveCompressModels : Task
 
     private void UseStale(CompressModelItem model, string output, string why)
     {
-        if (File.Exists(output))
+        if (File.Exists(model.Packed ? output + PackedSuffix : output))
             Warn(TaskCodes.StaleWithNoBuild, model.DefiningProject,
                 $"The compressed model of '{model.Spec}' is not up to date ({why}), but NoBuild is set, so it is used as it is. Build once without NoBuild.");
         else

@@ -25,6 +25,10 @@ internal sealed class Statistics
     /// <summary>By name of the weight, where asked for: the sum of x x^T over rows x [K] it was multiplied with, [K, K] row-major, one for each group of a convolution.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<double[]>> Grams => grams;
 
+    /// <summary>Mean of each channel by name of the value, where asked for.</summary>
+    public IReadOnlyDictionary<string, float[]> ChannelMeans => values.Where(v => v.Value.ChannelMeans is not null)
+        .ToDictionary(v => v.Key, v => v.Value.ChannelMeans!.Select(m => (float)m).ToArray(), StringComparer.Ordinal);
+
     /// <summary>All weights are rounded: the matrices, by far the largest of all this, are let go.</summary>
     public void ForgetGrams() => grams.Clear();
 

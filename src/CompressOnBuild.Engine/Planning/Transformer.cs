@@ -244,7 +244,8 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         if (grams is null || !grams.TryGetValue(site.Name, out var gram)) return null;
         if (last.Site != site.Name) last = (site.Name, ErrorFeedback.Feedback.Of(gram, (int)(site.Tensor.Count / ChannelView.Of(site.Tensor.Shape, site.ChannelAxes).Channels)));
-        return last.Feedback;
+        // Inputs that were always 0 say as little as none.
+        return last.Feedback.Any(f => f is not null) ? last.Feedback : null;
     }
 
     private int[] Steps(Site site, WeightDecision decision)

@@ -10,6 +10,9 @@ namespace CompressOnBuild.Restructuring;
 /// </summary>
 internal sealed class ChannelAnalysis
 {
+    /// <summary>The oldest operator set whose operators it knows.</summary>
+    public const int LowestOpset = 13;
+
     /// <summary>Index i of the axis belongs to channel Channels[i]; several indices may belong to one (a flattened picture, the columns of an attention head).</summary>
     private sealed record Labels(int Axis, int[] Channels);
 
@@ -26,8 +29,7 @@ internal sealed class ChannelAnalysis
     private readonly Dictionary<Value, Labels> labels = [];
     private readonly List<Slot> slots = [];
     private readonly List<SizeSlot> sizes = [];
-    private readonly List<int> parents = [];
-    private readonly List<string?> reasons = [];
+    private readonly JoinedChannels joined = new();
 
     private ChannelAnalysis(Func<Value, IReadOnlyList<long>?> shapeOf) => this.shapeOf = shapeOf;
 
@@ -52,7 +54,7 @@ internal sealed class ChannelAnalysis
             if (value.IsGraphOutput) analysis.Block(known, $"they are those of the model's output '{value}'");
             if (value.Uses.Any(u => u.Node.Graph != model.Graph)) analysis.Block(known, "a body of If, Loop or Scan reads them");
         }
-        analysis.Finish();
+        analysis.Groups = analysis.joined.Groups(analysis.slots, analysis.sizes);
         return analysis;
     }
 
@@ -144,7 +146,7 @@ internal sealed class ChannelAnalysis
         var output = Math.Max(x.Count, y.Count);
         if (first > 2 && second > 2 && first == second && a!.Channels.Length == b!.Channels.Length)
         {
-            for (var i = 0; i < a.Channels.Length; i++) Join(a.Channels[i], b.Channels[i]);
+            for (var i = 0; i < a.Channels.Length; i++) joined.Join(a.Channels[i], b.Channels[i]);
             labels[node.Output(0)!] = new Labels(output - first.Value, a.Channels);
         }
         else if (first == 2 && b is null) labels[node.Output(0)!] = new Labels(output - 2, a!.Channels);
@@ -166,7 +168,7 @@ internal sealed class ChannelAnalysis
         var hidden = (int)r.Shape[2];
         var gates = (int)(r.Shape[1] / hidden);
         if (gates * hidden != r.Shape[1]) { BlockInputs(node, "its matrices do not fit"); return; }
-        var units = New(hidden);
+        var units = joined.New(hidden);
         int[] Times(int count) => [.. Enumerable.Range(0, count).SelectMany(_ => units)];
         slots.Add(new Slot(node, 1, 1, Times(gates), SlotRole.Makes));
         slots.Add(new Slot(node, 2, 1, Times(gates), SlotRole.Follows));
@@ -177,10 +179,10 @@ internal sealed class ChannelAnalysis
         {
             if (node.Input(state) is not { } value) continue;
             if (value.Fixed() is { Rank: 3 }) slots.Add(new Slot(node, state, 2, units, SlotRole.Follows));
-            else if (LabelsOf(value) is { Axis: 2 } given && given.Channels.Length == hidden) for (var i = 0; i < hidden; i++) Join(given.Channels[i], units[i]);
+            else if (LabelsOf(value) is { Axis: 2 } given && given.Channels.Length == hidden) for (var i = 0; i < hidden; i++) joined.Join(given.Channels[i], units[i]);
             else
             {
-                foreach (var unit in units) Block(unit, $"the state '{value}' comes from outside the layer");
+                foreach (var unit in units) joined.Block(unit, $"the state '{value}' comes from outside the layer");
                 if (LabelsOf(value) is { } other) Block(other, $"the state of {node.OpType} is made of them");
             }
         }
@@ -209,7 +211,7 @@ internal sealed class ChannelAnalysis
             if (node.Inputs[i] is not { } value) continue;
             if (labels.TryGetValue(value, out var other))
             {
-                for (var c = 0; c < first.Channels.Length; c++) Join(first.Channels[c], other.Channels[c]);
+                for (var c = 0; c < first.Channels.Length; c++) joined.Join(first.Channels[c], other.Channels[c]);
                 continue;
             }
             var shape = Shape(value)!;
@@ -232,12 +234,12 @@ internal sealed class ChannelAnalysis
         if (tracked.Any(t => labels[t].Axis != labels[tracked[0]].Axis)) { BlockInputs(node, "Concat joins channels of different axes"); return; }
         if (labels[tracked[0]].Axis == axis)
         {
-            labels[node.Output(0)!] = new Labels(axis, [.. inputs.SelectMany(i => labels.TryGetValue(i, out var own) ? own.Channels : Fixed((int)Shape(i)![axis], $"'{i}' cannot be cut"))]);
+            labels[node.Output(0)!] = new Labels(axis, [.. inputs.SelectMany(i => labels.TryGetValue(i, out var own) ? own.Channels : joined.Fixed((int)Shape(i)![axis], $"'{i}' cannot be cut"))]);
             return;
         }
         var first = labels[tracked[0]];
         if (tracked.Length < inputs.Length || tracked.Any(t => labels[t].Channels.Length != first.Channels.Length)) { BlockInputs(node, "Concat joins them with values that cannot be cut"); return; }
-        foreach (var other in tracked.Skip(1)) for (var c = 0; c < first.Channels.Length; c++) Join(first.Channels[c], labels[other].Channels[c]);
+        foreach (var other in tracked.Skip(1)) for (var c = 0; c < first.Channels.Length; c++) joined.Join(first.Channels[c], labels[other].Channels[c]);
         labels[node.Output(0)!] = first;
     }
 
@@ -282,7 +284,7 @@ internal sealed class ChannelAnalysis
             else if (outer == before && to[axis] > 1 && to[axis] < size && size % to[axis] == 0 && axis + 1 < to.Count && Covers(to, axis, size))
             {
                 var each = (int)(size / to[axis]);
-                for (var i = 0; i < input.Channels.Length; i++) Join(input.Channels[i / each * each], input.Channels[i]);
+                for (var i = 0; i < input.Channels.Length; i++) joined.Join(input.Channels[i / each * each], input.Channels[i]);
                 made = new Labels(axis, [.. Enumerable.Range(0, (int)to[axis]).Select(i => input.Channels[i * each])]);
             }
             else if (outer <= before && outer * to[axis] >= before * size && to[axis] > size && before % outer == 0 && outer * to[axis] % (before * size) == 0)
@@ -389,7 +391,7 @@ internal sealed class ChannelAnalysis
 
     private int[] Made(Node node, Value output, int axis, int count, int weight, int weightAxis, int? bias)
     {
-        var made = New(count);
+        var made = joined.New(count);
         slots.Add(new Slot(node, weight, weightAxis, made, SlotRole.Makes));
         if (bias is { } input) slots.Add(new Slot(node, input, 0, made, SlotRole.Follows));
         labels[output] = new Labels(axis, made);
@@ -404,71 +406,13 @@ internal sealed class ChannelAnalysis
 
     private static long Positive(long axis, int rank) => axis < 0 ? axis + rank : axis;
 
-    private int[] New(int count)
-    {
-        var first = parents.Count;
-        for (var i = 0; i < count; i++) { parents.Add(first + i); reasons.Add(null); }
-        return [.. Enumerable.Range(first, count)];
-    }
-
-    private int[] Fixed(int count, string why)
-    {
-        var made = New(count);
-        foreach (var channel in made) Block(channel, why);
-        return made;
-    }
-
-    private int Root(int channel)
-    {
-        while (parents[channel] != channel) channel = parents[channel] = parents[parents[channel]];
-        return channel;
-    }
-
-    private void Join(int a, int b)
-    {
-        var (first, second) = (Math.Min(Root(a), Root(b)), Math.Max(Root(a), Root(b)));
-        if (first == second) return;
-        parents[second] = first;
-        reasons[first] ??= reasons[second];
-    }
-
-    private void Block(int channel, string why) => reasons[Root(channel)] ??= why;
-
     private void Block(Labels known, string why)
     {
-        foreach (var channel in known.Channels) Block(channel, why);
+        foreach (var channel in known.Channels) joined.Block(channel, why);
     }
 
     private void BlockInputs(Node node, string why, int from = 0)
     {
         foreach (var input in node.Inputs.Skip(from)) if (LabelsOf(input) is { } known) Block(known, why);
-    }
-
-    private void Finish()
-    {
-        foreach (var slot in slots) for (var i = 0; i < slot.Channels.Length; i++) slot.Channels[i] = Root(slot.Channels[i]);
-        foreach (var size in sizes) for (var i = 0; i < size.Channels.Length; i++) size.Channels[i] = Root(size.Channels[i]);
-        var standing = new Dictionary<int, List<int>>();
-        for (var s = 0; s < slots.Count; s++)
-            foreach (var channel in slots[s].Channels.Distinct())
-            {
-                if (!standing.TryGetValue(channel, out var list)) standing.Add(channel, list = []);
-                list.Add(s);
-            }
-        var names = new HashSet<string>(StringComparer.Ordinal);
-        var groups = new List<ChannelGroup>();
-        // Channels in the order of the slots, so that groups are in the order of the graph.
-        foreach (var group in slots.SelectMany(s => s.Channels).Distinct().GroupBy(c => string.Join(' ', standing[c]), StringComparer.Ordinal))
-        {
-            int[] channels = [.. group];
-            Slot[] own = [.. standing[channels[0]].Select(s => slots[s])];
-            if (own.FirstOrDefault(s => s.Role == SlotRole.Makes) is not { } maker) continue;
-            var stem = maker.Node.Input(maker.Input)!.Name;
-            var name = stem;
-            for (var i = 2; !names.Add(name); i++) name = $"{stem}#{i}";
-            var why = channels.Select(c => reasons[c]).FirstOrDefault(r => r is not null) ?? (own.Any(s => s.Role == SlotRole.Sums) ? null : "no layer with a constant weight sums over them");
-            groups.Add(new ChannelGroup(name, channels, own, why));
-        }
-        Groups = groups;
     }
 }

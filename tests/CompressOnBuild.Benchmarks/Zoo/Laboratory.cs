@@ -1,9 +1,7 @@
-using CompressOnBuild.Calibration;
+using CompressOnBuild.Encodings;
 using CompressOnBuild.Evaluation;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Planning;
-using CompressOnBuild.Rewrites;
-using CompressOnBuild.Rewrites.Opsets;
 using CompressOnBuild.Runtime;
 
 namespace CompressOnBuild.Benchmarks.Zoo;
@@ -11,7 +9,7 @@ namespace CompressOnBuild.Benchmarks.Zoo;
 /// <summary>A model of a zoo, prepared and calibrated as the worker does it, on which many plans are tried in one process.</summary>
 internal sealed class Laboratory : IDisposable
 {
-    private const int Samples = 16, WorkingOpset = 13;
+    private const int Samples = 16;
 
     private readonly Session original;
     private readonly EvaluationData data;
@@ -23,28 +21,18 @@ internal sealed class Laboratory : IDisposable
 
     public Laboratory(ZooModel zoo, string recipe)
     {
-        var request = new CompressionRequest
-        {
-            Model = zoo.Model, Output = "", Name = zoo.Name, CalibrationData = zoo.Calibration, EvaluationData = zoo.Evaluation,
-            Metrics = zoo.Metrics?.Split(';') ?? [], Threads = 1,
-        };
+        var request = FidelityRow.Request(zoo, recipe, Target.Cpu, threads: 1, output: "");
         run = new PairedRun(request, NullCompressionLog.Instance, default);
         run.Load();
         OriginalBytes = new FileInfo(zoo.Model).Length;
         original = new Session(run.Original, run.Settings("original"));
         data = run.OpenData(original) ?? throw new InvalidOperationException($"{zoo.Name} has no data.");
-        var prepared = run.Original.Clone();
-        _ = StandardRewrites.Run(prepared, constants => { using var session = new Session(constants, run.Settings("folded")); return session.Run(new Dictionary<string, Tensor>()); });
-        if (prepared.Opset() is > 0 and < WorkingOpset) prepared = OpsetConversion.Raise(prepared, WorkingOpset).Model ?? prepared;
         Recipe = Recipe.Load(recipe);
-        var runs = data.CalibrationRuns(Recipe.Calibration.Samples);
-        var statistics = Calibrator.Run(prepared, runs.Read(default), new CalibrationRequest
-        {
-            Values = [.. Planner.ValuesToObserve(prepared)], ChannelMeans = Planner.MeansToObserve(prepared), Grams = Planner.GramsToObserve(prepared, Recipe), Watchdog = run.Watchdog,
-        }, default);
+        var preparation = new Preparation(request, run, Capabilities.Of(request.Target), NullCompressionLog.Instance, default);
+        var prepared = preparation.Run(original, data, Recipe).Model;
+        var statistics = preparation.Calibrate(prepared, data, Recipe)!;
         Planner = new Planner(prepared, Recipe, statistics);
-        var means = statistics.Values.Where(p => p.Value.ChannelMeans is not null).ToDictionary(p => p.Key, p => p.Value.ChannelMeans!.Select(m => (float)m).ToArray(), StringComparer.Ordinal);
-        Transformer = new Transformer(prepared, means, statistics.Grams, new ParallelOptions { MaxDegreeOfParallelism = 1 });
+        Transformer = new Transformer(prepared, statistics.ChannelMeans, statistics.Grams, new ParallelOptions { MaxDegreeOfParallelism = 1 }, Recipe.Rounding);
         evaluator = run.Evaluator(original, data)!;
         few = [.. data.CalibrationRuns(Samples).Read(default)];
         expected = [.. few.Select(s => original.Run(s))];
