@@ -12,8 +12,10 @@ using SkiaSharp;
 namespace CompressOnBuild.Benchmarks;
 
 /// <summary>
-/// <c>evaluation</c>: how busy measuring keeps the runtime. Both models run on the gate split as in a build; the share of the threads' time
-/// that is not spent in the runtime goes to reading, decoding, scoring and waiting. Beside it, what batches would gain: the same inputs one
+/// <c>evaluation</c>: how busy measuring keeps the runtime. Both models run on the gate split as in a build. The share of the clock's time in
+/// which the runtime stands still says whether reading ahead hides the reading; the share of the threads' time that is not spent in the
+/// runtime says what reading, decoding, scoring and waiting cost all the same, which no reading ahead can hide where every processor runs a
+/// model. Beside it, what batches would gain: the same inputs one
 /// by one on all threads side by side, and eight at a time with all threads in one run. And what a user waits for: how much of a whole
 /// compression by <c>auto</c>, from loading to the reports, goes to reading samples.
 /// </summary>
@@ -36,7 +38,7 @@ internal static class EvaluationCommand
     private static int Run(string zoo, string? chosen, string output, int threads)
     {
         var npm = new NpmCache(Path.Combine(DotNet.RepositoryRoot, "artifacts", "npm"));
-        var table = new MarkdownTable("model", ">samples", ">threads", ">seconds", ">thread time outside of the runtime", ">reading a sample, ms", ">of it the decoder of pictures, ms", ">running both models, ms", ">samples/s one by one, side by side", $">samples/s in batches of {Batch}");
+        var table = new MarkdownTable("model", ">samples", ">threads", ">seconds", ">runtime stands still", ">thread time outside of the runtime", ">reading a sample, ms", ">of it the decoder of pictures, ms", ">running both models, ms", ">samples/s one by one, side by side", $">samples/s in batches of {Batch}");
         var whole = new MarkdownTable("auto, from start to end", ">seconds", ">processor seconds", ">in the runtime, s", ">reading samples, s", ">reading, of both");
         var all = ZooModel.Names(zoo);
         var missed = false;
@@ -55,7 +57,7 @@ internal static class EvaluationCommand
         }
         Console.WriteLine(table);
         Console.WriteLine(whole);
-        Console.WriteLine($"In the first table, mobilenetv2 with pictures from JPEG has to stay under {Budget:P0}: {(missed ? "**missed**" : "met, or not measured")}");
+        Console.WriteLine($"In the first table, the runtime on mobilenetv2 with pictures from JPEG has to stand still for less than {Budget:P0}: {(missed ? "**missed**" : "met, or not measured")}");
         return missed ? 1 : 0;
     }
 
@@ -74,11 +76,13 @@ internal static class EvaluationCommand
         var evaluator = new Evaluator(before, data.Metrics, data.Output, !data.IsOutputNamed, 1, threads);
         // The second time: code is compiled, files are in the system's cache.
         evaluator.CompareOnce(after, split with { Indices = [.. split.Indices.Take(20)] }, null, null, default);
-        var runtime = before.TimeInRuntime + after.TimeInRuntime;
+        var (runtime, busy) = (before.TimeInRuntime + after.TimeInRuntime, Session.TimeBusy);
         var start = Stopwatch.GetTimestamp();
         evaluator.CompareOnce(after, split, null, null, default);
         var elapsed = Stopwatch.GetElapsedTime(start);
         runtime = before.TimeInRuntime + after.TimeInRuntime - runtime;
+        busy = Session.TimeBusy - busy;
+        var still = 1 - busy / elapsed;
         var outside = 1 - runtime / (elapsed * threads);
 
         start = Stopwatch.GetTimestamp();
@@ -86,9 +90,9 @@ internal static class EvaluationCommand
         var reading = Stopwatch.GetElapsedTime(start);
 
         var (single, batched) = Throughput(original, split, threads);
-        table.Add(zoo.Name, Text(split.Count, "0"), Text(threads, "0"), Text(elapsed.TotalSeconds, "0.0"), Text(100 * outside, "0.0") + " %", Text(reading.TotalMilliseconds / split.Count, "0.00"),
+        table.Add(zoo.Name, Text(split.Count, "0"), Text(threads, "0"), Text(elapsed.TotalSeconds, "0.0"), Text(100 * still, "0.0") + " %", Text(100 * outside, "0.0") + " %", Text(reading.TotalMilliseconds / split.Count, "0.00"),
             Decoding(zoo.Evaluation) is { } decoding ? Text(decoding, "0.00") : "-", Text(runtime.TotalMilliseconds / split.Count, "0.00"), Text(single, "0"), batched is { } b ? Text(b, "0") : "the batch is fixed");
-        return outside > Budget;
+        return still > Budget;
     }
 
     /// <summary>

@@ -37,7 +37,9 @@ internal sealed class Session : IDisposable
     private readonly InferenceSession session;
     private readonly SessionSettings settings;
     private readonly string[] outputNames;
-    private static long ticksInAll;
+    private static readonly Lock BusyGate = new();
+    private static long ticksInAll, ticksBusy, busySince;
+    private static int running;
     private long ticksInRuntime;
     /// <summary>Length of the run that ended last; before the first one, a long one.</summary>
     private long lastRun = long.MaxValue;
@@ -96,6 +98,8 @@ internal sealed class Session : IDisposable
     public TimeSpan TimeInRuntime => Stopwatch.GetElapsedTime(0, Interlocked.Read(ref ticksInRuntime));
     /// <summary>The same of all sessions of this process.</summary>
     public static TimeSpan TimeInAll => Stopwatch.GetElapsedTime(0, Interlocked.Read(ref ticksInAll));
+    /// <summary>Time of the clock in which at least one session of this process ran; read it while none does.</summary>
+    public static TimeSpan TimeBusy { get { lock (BusyGate) return Stopwatch.GetElapsedTime(0, ticksBusy); } }
     public IReadOnlyList<Port> Inputs { get; }
     public IReadOnlyList<Port> Outputs { get; }
 
@@ -179,7 +183,7 @@ internal sealed class Session : IDisposable
             var settings = owner.settings;
             using var stop = cancel.Register(() => options.Terminate = true);
             using var watch = settings.Watchdog?.Watch($"running the {settings.Role} model", () => options.Terminate = true);
-            var start = Stopwatch.GetTimestamp();
+            var start = Enter();
             try
             {
                 return owner.session.Run(options, names, values, outputs);
@@ -192,7 +196,7 @@ internal sealed class Session : IDisposable
             }
             finally
             {
-                var ticks = Stopwatch.GetTimestamp() - start;
+                var ticks = Leave() - start;
                 Interlocked.Add(ref owner.ticksInRuntime, ticks);
                 Interlocked.Add(ref ticksInAll, ticks);
                 Interlocked.Exchange(ref owner.lastRun, ticks);
@@ -205,6 +209,26 @@ internal sealed class Session : IDisposable
             for (var i = handles.Count - 1; i >= 0; i--) handles[i].Dispose();
             handles.Clear();
             options.Dispose();
+        }
+    }
+
+    private static long Enter()
+    {
+        lock (BusyGate)
+        {
+            var now = Stopwatch.GetTimestamp();
+            if (running++ == 0) busySince = now;
+            return now;
+        }
+    }
+
+    private static long Leave()
+    {
+        lock (BusyGate)
+        {
+            var now = Stopwatch.GetTimestamp();
+            if (--running == 0) ticksBusy += now - busySince;
+            return now;
         }
     }
 
