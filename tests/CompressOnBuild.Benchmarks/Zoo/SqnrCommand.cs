@@ -15,7 +15,7 @@ internal static class SqnrCommand
         var zoo = new Option<string?>("--zoo") { Description = "Folder of models [default: the zoo beside or above the repository]." };
         var models = new Option<string?>("--models") { Description = "Names of the models to measure, separated by commas [default: all that have samples]." };
         var recipe = new Option<string>("--recipe") { Description = "Our recipe: a preset or a file.", DefaultValueFactory = _ => "int8" };
-        var samples = new Option<int>("--samples") { Description = "Samples of the gate split to compare on.", DefaultValueFactory = _ => 64 };
+        var samples = new Option<int>("--samples") { Description = "At most so many samples of the gate split are compared: with few, one ambiguous sample decides.", DefaultValueFactory = _ => 1000 };
         var output = new Option<string>("--output") { Description = "Where working copies go.", DefaultValueFactory = _ => Path.Combine(DotNet.RepositoryRoot, "artifacts", "sqnr") };
         var threads = new Option<int?>("--threads") { Description = "Threads [default: all processors]." };
         var command = new Command("sqnr", "Compares the outputs of int8 with those of the other tool's static scheme, reproduced in this engine.") { zoo, models, recipe, samples, output, threads };
