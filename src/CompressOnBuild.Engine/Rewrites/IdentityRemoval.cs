@@ -8,7 +8,7 @@ namespace CompressOnBuild.Rewrites;
 /// Legal when
 /// - Dropout: its training_mode input (operator set 12 on) is absent or constant false, and nobody reads its mask;
 /// - Cast: the input's type is certain (a caller's input, a constant, or another Cast);
-/// - Reshape: the input's shape is static and equals the constant target (<see cref="ShapeFacts"/>);
+/// - Reshape, Flatten, Expand: the shape of the result is that of the input, number by number or name by name (<see cref="SymbolicShapes"/>);
 /// - names of outputs survive: a graph's output takes over its producer when that stands in the same graph and is shown nowhere else; otherwise
 ///   the node stays, as it does when a body would show a value of an outer graph (ONNX Runtime refuses that).
 /// </summary>
@@ -22,14 +22,15 @@ internal sealed class IdentityRemoval : IRewrite
     {
         var shown = model.Shown();
         var facts = ShapeFacts.Of(model);
+        var symbols = new SymbolicShapes(facts);
         var removed = 0;
         foreach (var graph in model.Graphs())
             foreach (var node in graph.Nodes)
-                if (node.Input(0) is { } input && node.Output(0) is { } output && ChangesNothing(node, facts) && TryRemove(node, input, output, shown)) removed++;
+                if (node.Input(0) is { } input && node.Output(0) is { } output && ChangesNothing(node, facts, symbols) && TryRemove(node, input, output, shown)) removed++;
         return removed;
     }
 
-    private static bool ChangesNothing(Node node, ShapeFacts facts)
+    private static bool ChangesNothing(Node node, ShapeFacts facts, SymbolicShapes symbols)
     {
         if (node.Domain.Length > 0) return false;
         return node.OpType switch
@@ -39,7 +40,8 @@ internal sealed class IdentityRemoval : IRewrite
                 && (node.Input(2) is null || (node.Input(2).Fixed() is { ElementType: ElementType.Bool, Count: 1 } training && training.Data.Span[0] == 0)),
             "Cast" => CertainType(node.Input(0)!) is not ElementType.Undefined and var type && (long)type == node.Int("to", 0),
             "Transpose" => node.Ints("perm") is { } perm && perm.Select((p, i) => p == i).All(same => same),
-            "Reshape" or "Flatten" or "Expand" => facts.StaticOf(node.Input(0)!) is { } before && ShapeRules.Output(node, 0, facts) is { } after && before.SequenceEqual(after),
+            "Reshape" or "Flatten" or "Expand" => facts.StaticOf(node.Input(0)!) is { } before && ShapeRules.Output(node, 0, facts) is { } after && before.SequenceEqual(after)
+                || !node.Is("Flatten") && node.Input(1) is { } target && symbols.ShapeOf(node.Input(0)!) is { } from && symbols.ElementsOf(target) is { } to && from.Select(e => (Extent?)e).SequenceEqual(to),
             "Concat" => node.Inputs.Count == 1,
             _ => false,
         };

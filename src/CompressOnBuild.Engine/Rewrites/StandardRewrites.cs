@@ -17,6 +17,10 @@ internal static class StandardRewrites
         new InitializerInputs(),
         new IdentityRemoval(),
         new ConstantFolding(evaluate, eager),
+        new OneHotLookup(),
+        new ReshapeTargets(),
+        new LayerNormalizationForm(),
+        new GeluForm(),
         new BatchNormalizationFolding(),
         new ChannelAffineFolding(),
         // A Mul and an Add may have stood between a layer and its BatchNormalization.
