@@ -236,7 +236,7 @@ public sealed class Compressor
             var changes = primary is { Worse: { } worse, Better: { } better } ? new DecisionChanges(worse, better, primary.Samples, data.Splits.Gate.Count) : null;
             // A limit on the size is one on what ships.
             var size = request is { Packed: true, MaxSize: not null } ? ModelPacker.Pack(bytes, run.Threads, cancel).Length : bytes.Length;
-            return new Trial(size, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count), changes);
+            return new Trial(size, primary.Compressed, primary.Drop, primary.Confidence is not { Low: <= 0 }, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(compared, data.Splits.Gate.Count), changes, FromMargins: compared.Expected is not null);
         }
 
         Tensor[][] OutputsOf(Plan plan)

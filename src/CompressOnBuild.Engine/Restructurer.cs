@@ -173,7 +173,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         var compared = evaluator.Compare(candidate, reference!, f => log.Progress(f, $"{reference!.Count} samples"), cancel);
         var primary = compared.Metrics[0];
         var shown = primary.Confidence is not { Low: <= 0 };
-        var trial = new Trial(bytes.Length, primary.Compressed, primary.Drop, shown, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(primary, data.Splits.Gate.Count));
+        var trial = new Trial(bytes.Length, primary.Compressed, primary.Drop, shown, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(compared, data.Splits.Gate.Count));
         // Few samples seldom show that a limit is kept. What they show to be worse must leave room for what the gate's show; one wrong answer more may be chance.
         var good = trial.Passes(limit) || (trial.OthersGood && trial.Drop <= (shown ? ShareOfLimit : 1) * limit);
         return (good, new CandidateResult(string.Create(CultureInfo.InvariantCulture, $"{name}{(double)bytes.Length / OnnxWriter.ToBytes(run.Original).Length:0.0 %} of the bytes"), bytes.Length, primary.Compressed, primary.Drop, null, false));

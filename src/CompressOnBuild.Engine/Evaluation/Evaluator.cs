@@ -7,7 +7,10 @@ using CompressOnBuild.Runtime;
 namespace CompressOnBuild.Evaluation;
 
 /// <summary>One comparison for each metric, in their order (in a search only of the primary one), and how close the outputs stayed that no metric scores (none of them when not asked for).</summary>
-internal sealed record Comparison(IReadOnlyList<PairedComparison> Metrics, IReadOnlyList<OutputSimilarity> OtherOutputs);
+/// <param name="Metrics">Of each metric, in their order; in a search only of the primary one.</param>
+/// <param name="OtherOutputs">Those that no metric scores.</param>
+/// <param name="Expected">In a search, of decisions: what the noise does to margins as they are.</param>
+internal sealed record Comparison(IReadOnlyList<PairedComparison> Metrics, IReadOnlyList<OutputSimilarity> OtherOutputs, ExpectedChanges? Expected = null);
 
 /// <summary>
 /// Measures models on a split against the original on the same samples. A sample is one run, or a sequence of runs in which each model carries
@@ -56,6 +59,8 @@ internal sealed class Evaluator
         internal List<Sample>?[] Runs { get; init; } = [];
         /// <summary>The original's outputs in them; null where it is run again.</summary>
         internal List<Tensor[]>?[] Outputs { get; init; } = [];
+        /// <summary>How clearly the original decides each sample; null where it is no single decision.</summary>
+        internal DecisionMargin?[] Margins { get; init; } = [];
 
         /// <summary>Number of samples.</summary>
         public int Count => Split.Count;
@@ -74,7 +79,7 @@ internal sealed class Evaluator
     {
         var reference = new Reference
         {
-            Split = split, Series = Series(1), Runs = new List<Sample>?[split.Count], Outputs = new List<Tensor[]>?[split.Count],
+            Split = split, Series = Series(1), Runs = new List<Sample>?[split.Count], Outputs = new List<Tensor[]>?[split.Count], Margins = new DecisionMargin?[split.Count],
         };
         long kept = 0;
         ForEach(split, i =>
@@ -83,20 +88,23 @@ internal sealed class Evaluator
             List<Sample>? runs = [];
             List<Tensor[]>? outputs = NeedsOriginal ? [] : null;
             long bytes = 0;
+            DecisionMargin? margin = null;
             foreach (var run in split.Runs(i))
             {
                 var result = walk.Run(run, cancel);
                 Score(scored, run, result, result);
+                margin = run.IsStep ? null : metrics[0].Margin(new Outcome(run.Id, run.Label, result[output], result[output]));
                 result = Needed(result);
                 bytes += run.ByteCount + result.Sum(t => t.ByteCount);
                 if (runs?.Count > 0 && bytes > SequenceBytes) (runs, outputs) = (null, null);
                 runs?.Add(run);
                 outputs?.Add(result);
             }
-            return (Scored: scored, Runs: runs, Outputs: outputs, Bytes: bytes);
+            return (Scored: scored, Runs: runs, Outputs: outputs, Bytes: bytes, Margin: margin);
         }, (i, result) =>
         {
             Add(reference.Series, result.Scored);
+            reference.Margins[i] = result.Margin;
             if (result.Runs is null || kept + result.Bytes > CacheBytes) return;
             kept += result.Bytes;
             (reference.Runs[i], reference.Outputs[i]) = (result.Runs, result.Outputs);
@@ -108,6 +116,7 @@ internal sealed class Evaluator
     public Comparison Compare(Session compressed, Reference reference, Action<double>? progress, CancellationToken cancel)
     {
         var (series, others, split) = (Series(1), Others(), reference.Split);
+        var after = new double[split.Count];
         ForEach(split, i =>
         {
             var (scored, walk, originals) = (new Scored(1), new Walk(compressed, split.Recurrence), new Walk(original, split.Recurrence));
@@ -117,6 +126,7 @@ internal sealed class Evaluator
                 var result = walk.Run(run, cancel);
                 var before = !NeedsOriginal ? null : reference.Outputs[i] is { } known ? known[step++] : originals.Run(run, cancel);
                 Score(scored, run, result, before);
+                if (reference.Margins[i] is { } margin) after[i] = margin.Under(result[output]);
                 if (judgesOthers) scored.Similarities.Add(Similarities(before!, result, split));
             }
             return scored;
@@ -125,7 +135,8 @@ internal sealed class Evaluator
             Add(series, scored);
             foreach (var figures in scored.Similarities) others.Add(figures);
         }, progress, cancel);
-        return Result(reference.Series, series, others);
+        var expected = Array.TrueForAll(reference.Margins, m => m is not null) ? ExpectedChanges.Of([.. reference.Margins.OfType<DecisionMargin>()], after) : null;
+        return Result(reference.Series, series, others) with { Expected = expected };
     }
 
     /// <summary>Runs both models once on each sample of a split that is looked at once: nothing is kept but what <paramref name="changes"/> collects.</summary>

@@ -41,6 +41,10 @@ internal static class SampleSize
         }
     }
 
+    /// <summary>The upper end of the interval of the primary metric's drop that <paramref name="samples"/> others would give, from margins where they are known.</summary>
+    public static double ExpectedHigh(Comparison measured, int samples) => measured.Expected is { } expected
+        ? MatchedShares.High(expected.Changed * samples, Math.Clamp(expected.Lost, 0, expected.Changed) * samples, samples) : ExpectedHigh(measured.Metrics[0], samples);
+
     /// <summary>
     /// The upper end of the interval of the drop that <paramref name="samples"/> others would give: half of the drop counts, and a gain not at
     /// all, because chance moves the drop of few samples both ways. 0 where there is no interval.

@@ -11,9 +11,9 @@ namespace CompressOnBuild.Planning;
 /// What the selection split says of a candidate: bytes of its file, the primary metric, how much worse it is than the original's, and
 /// whether the 95 % interval of the drop lies above 0 (<paramref name="ShownWorse"/>), and whether the outputs that no metric scores stayed
 /// what they were. <paramref name="GateHigh"/>: the upper end that the interval of the drop is expected to have on the gate split, 0 where
-/// it is not known. <paramref name="Changes"/>: of metrics that are shares.
+/// it is not known; <paramref name="FromMargins"/>: it follows from how clear the decisions are, and not from the handful that changed. <paramref name="Changes"/>: of metrics that are shares.
 /// </summary>
-internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true, bool OthersGood = true, double GateHigh = 0, DecisionChanges? Changes = null)
+internal sealed record Trial(long Bytes, double Metric, double Drop, bool ShownWorse = true, bool OthersGood = true, double GateHigh = 0, DecisionChanges? Changes = null, bool FromMargins = false)
 {
     /// <summary>Whether the gate is expected to show that the limit is kept.</summary>
     public bool Passes(double limit) => OthersGood && Drop <= limit && GateHigh <= limit;

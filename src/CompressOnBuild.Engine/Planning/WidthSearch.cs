@@ -13,8 +13,8 @@ namespace CompressOnBuild.Planning;
 ///    rounding: e_i(b) = e_i(probe) 4^(probe - b).
 /// 2. Errors of weights add up, so that a budget E gives forms by the Lagrangian: f_i minimises c_i(f) + l e_i(f), with the smallest l
 ///    that keeps the sum of e_i within E (Shoham and Gersho 1988, "Efficient Bit Allocation for an Arbitrary Set of Quantizers").
-/// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass (<see cref="ChangeRate"/>; of metrics that are no
-///    shares, by the interval that the gate split would give).
+/// 3. A bisection over E, in steps of 1 dB, finds the largest with which the gate is expected to pass: by margins (expected changes of the room Evaluation), of other
+///    shares by <see cref="ChangeRate"/>, of other metrics by the interval that the gate split would give.
 /// 4. With a limit of bytes that this does not keep, a bisection finds the smallest E that does, whatever the accuracy: the gate tells which limit broke.
 /// Every width names its figure. Nothing here depends on a clock.
 /// </summary>
@@ -110,7 +110,7 @@ internal sealed class WidthSearch(Planner planner, IReadOnlyList<int> widths, Se
         return measured;
     }
 
-    private bool Passes(Measured plan) => (plan.Trial.Changes is { } changes
+    private bool Passes(Measured plan) => (plan.Trial is { FromMargins: false, Changes: { } changes }
         ? plan.Trial with { GateHigh = rate.ExpectedHigh(plan.Amplitude, changes.GateSamples) } : plan.Trial).Passes(limits.Drop);
 
     private IReadOnlyList<WeightDecision> Widest() => Unnarrowed ?? [.. planner.Sites.Select(s => planner.DecideRestored(s, "the widest form of the recipe", widths[^1]))];

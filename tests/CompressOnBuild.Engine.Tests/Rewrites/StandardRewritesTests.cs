@@ -36,7 +36,8 @@ public class StandardRewritesTests
         TestContext.WriteLine($"{name}: {OnnxWriter.ToBytes(model).Length} bytes, {OnnxWriter.ToBytes(changed).Length} after, nodes {model.AllNodes().Count()}, {changed.AllNodes().Count()} after");
         Assert.IsLessThanOrEqualTo(OnnxWriter.ToBytes(model).Length, OnnxWriter.ToBytes(changed).Length);
         var given = name == "vad" ? new Dictionary<string, Tensor> { ["sr"] = Tensor.Create([16000L]) } : [];
-        Equivalence.Holds(model, changed, 1e-4, dynamic, given: given);
+        // Ids of 0 and 1 alone are nothing like a file: where all places are nearly equal, mean(x^2) - mean^2 of the original loses the digits that the form of the runtime keeps.
+        Equivalence.Holds(model, changed, name == "magika-v3.3" ? 1e-3 : 1e-4, dynamic, given: given);
 
         var again = model.Clone();
         StandardRewrites.Run(again, Constants.Evaluate);

@@ -59,6 +59,9 @@ internal interface IMetric
     /// for one more that was not.
     /// </summary>
     (double[] Right, double[] Wrong)? Extremes(double[] contribution) => null;
+
+    /// <summary>How clearly the original decides a sample, where the metric is about one decision between scores; else null.</summary>
+    DecisionMargin? Margin(in Outcome outcome) => null;
 }
 
 /// <summary>

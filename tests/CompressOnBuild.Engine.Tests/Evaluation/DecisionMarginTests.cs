@@ -1,0 +1,96 @@
+using CompressOnBuild.Evaluation;
+using CompressOnBuild.Evaluation.Datasets;
+using CompressOnBuild.Evaluation.Metrics;
+using CompressOnBuild.Numerics;
+using CompressOnBuild.Onnx;
+
+namespace CompressOnBuild.Engine.Tests.Evaluation;
+
+[TestClass]
+public class DecisionMarginTests
+{
+    [TestMethod]
+    public void AMarginIsTheDistanceToTheNextBestInNats()
+    {
+        var logits = Margin([1f, 4f, 2.5f], label: 1)!;
+        Assert.AreEqual(1.5, logits.Nats, 1e-6);
+        Assert.IsTrue(logits.IsRight);
+        Assert.IsFalse(logits.NextIsRight);
+        var probabilities = Margin([0.2f, 0.1f, 0.7f], label: 0)!;
+        Assert.AreEqual(Math.Log(0.7 / 0.2), probabilities.Nats, 1e-6);
+        Assert.IsFalse(probabilities.IsRight);
+        Assert.IsTrue(probabilities.NextIsRight);
+    }
+
+    [TestMethod]
+    public void UnderAnotherModelAnyClassMayOvertake()
+    {
+        var margin = Margin([1f, 4f, 2.5f], label: 1)!;
+        Assert.AreEqual(-0.5, margin.Under(Tensor.Create([4f, 3.5f, 1f], 1, 3)), 1e-6);
+        Assert.IsTrue(double.IsNegativeInfinity(margin.Under(Tensor.Create([float.NaN, 3.5f, 1f], 1, 3))));
+    }
+
+    [TestMethod]
+    public void ASequenceIsAsClearAsItsLeastClearStep()
+    {
+        var decoding = new Decoding { Decode = Decode.Ctc, Blank = 0 };
+        // Steps: 1 by 2, blank by 0.5 (next: 2), 1 by 3.
+        var output = Tensor.Create([0f, 4f, 2f, 3f, 1f, 2.5f, 0f, 5f, 2f], 1, 3, 3);
+        var right = new Exact(decoding).Margin(new Outcome("s", new SequenceLabel([1, 1]), output, output))!;
+        Assert.AreEqual(0.5, right.Nats, 1e-6);
+        Assert.IsTrue(right.IsRight);
+        var wrong = new Exact(decoding).Margin(new Outcome("s", new SequenceLabel([1, 2, 1]), output, output))!;
+        Assert.IsFalse(wrong.IsRight);
+        Assert.IsTrue(wrong.NextIsRight);
+    }
+
+    [TestMethod]
+    public void WhatIsExpectedIsTheMeanOverAllPairsOfMarginAndNoise()
+    {
+        var random = new Pcg32(1);
+        DecisionMargin[] margins = [.. Enumerable.Range(0, 40).Select(i => Margin([-1f, 0.05f * (i + 1) - 1], label: i % 4 == 0 ? 0 : 1)!)];
+        double[] noise = [.. margins.Select(_ => random.NextDouble() - 0.5)];
+        double[] after = [.. margins.Select((m, i) => m.Nats + noise[i])];
+        double changed = 0, lost = 0;
+        for (var i = 0; i < 40; i++)
+            for (var j = 0; j < 20; j++) // the closer half
+                if (margins[i].Nats + noise[j] < 0)
+                {
+                    changed += 1.0 / 40 / 20;
+                    lost += (i % 4 == 0 ? -1.0 : 1.0) / 40 / 20;
+                }
+        var found = ExpectedChanges.Of(margins, after)!;
+        Assert.AreEqual(changed, found.Changed, 1e-9);
+        Assert.AreEqual(lost, found.Lost, 1e-9);
+    }
+
+    [TestMethod]
+    public void TheExpectationScattersLessThanTheCount()
+    {
+        // A true rate, as 400 draws of 200 samples see it, by counting and by margins.
+        var random = new Pcg32(7);
+        List<double> counted = [], expected = [];
+        for (var draw = 0; draw < 400; draw++)
+        {
+            var margins = new DecisionMargin[200];
+            var after = new double[200];
+            for (var i = 0; i < 200; i++)
+            {
+                margins[i] = Margin([-1f, (float)(8 * random.NextDouble()) - 1], label: 1)!;
+                after[i] = margins[i].Nats + 0.2 * (random.NextDouble() + random.NextDouble() - 1);
+            }
+            counted.Add(after.Count(a => a < 0) / 200.0);
+            expected.Add(ExpectedChanges.Of(margins, after)!.Changed);
+        }
+        Assert.AreEqual(counted.Average(), expected.Average(), 0.15 * counted.Average());
+        Assert.IsTrue(Variance(expected) < 0.5 * Variance(counted), $"{Variance(expected)} of {Variance(counted)}");
+    }
+
+    private static double Variance(List<double> values) => values.Sum(v => (v - values.Average()) * (v - values.Average())) / values.Count;
+
+    private static DecisionMargin? Margin(float[] scores, long label)
+    {
+        var output = Tensor.Create(scores, 1, scores.Length);
+        return new Top1(new Decoding()).Margin(new Outcome("s", new ClassLabel(label), output, output));
+    }
+}
