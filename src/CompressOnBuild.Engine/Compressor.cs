@@ -170,7 +170,7 @@ public sealed class Compressor
             if (others.Length < used) others = [.. samples.Value, .. others]; // too few to judge alone
             return (others, Outputs(session, others));
         });
-        return new OutputRepair(prepared, transformer, model => new LayerwiseRun(model, samples.Value, run.Settings("compressed"), run.Threads, cancel), plan =>
+        return new OutputRepair(prepared, transformer, (model, buffers) => new LayerwiseRun(model, samples.Value, run.Settings("compressed"), run.Threads, cancel, buffers), plan =>
         {
             using var candidate = new Session(transformer.Apply(plan), run.Settings("compressed"));
             return Fidelity.MeanDecibels(judged.Value.Expected, Outputs(candidate, judged.Value.Samples));

@@ -42,7 +42,7 @@ internal static class Calibrator
         }
 
         // One thread: the runtime splits sums otherwise for other numbers of threads, and their last bits would reach the model.
-        var settings = new SessionSettings("original", model.File, Threads: 1, Watchdog: request.Watchdog);
+        var settings = new SessionSettings("original", model.File, Threads: 1, Watchdog: request.Watchdog, Readers: request.Threads > 0 ? request.Threads : Environment.ProcessorCount);
         var passes = Passes(model, samples, computed, settings, request.MemoryBound, cancel);
         var count = 0;
         for (var pass = 0; pass < passes.Count; pass++)
@@ -103,7 +103,7 @@ internal static class Calibrator
         if (names.Count == 0 || samples.FirstOrDefault() is not { } first) return [names];
         var bytes = new long[names.Count];
         var (probe, shapes) = WithShapes(model, names);
-        using (var session = new Session(probe, settings with { Threads = 1 }))
+        using (var session = new Session(probe, settings))
         {
             session.Run(first, shapes, (i, type, shape, data) =>
             {

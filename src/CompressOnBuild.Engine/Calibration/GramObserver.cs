@@ -1,4 +1,4 @@
-using System.Numerics.Tensors;
+using CompressOnBuild.Kernels;
 
 namespace CompressOnBuild.Calibration;
 
@@ -9,13 +9,18 @@ namespace CompressOnBuild.Calibration;
 internal sealed class GramObserver
 {
     private const int Block = 16;
+    private const int ManyGroups = 8, ShortRow = 64;
 
     private readonly GramRequest request;
     private readonly int rowsPerSample;
+    private readonly int groups;
+    /// <summary>Many groups of short rows: the groups are neighbours in memory.</summary>
+    private readonly bool isDepthwise;
+    /// <summary>[K, K] of each group; of a depthwise weight one array, as <see cref="GroupedProducts"/> wants it.</summary>
     private readonly double[][] grams;
-    /// <summary>Rows that wait, [<see cref="Block"/>, K]: a large matrix is walked through once for all of them, not once for each.</summary>
+    /// <summary>Rows that wait, [groups, <see cref="Block"/>, K], depthwise [<see cref="Block"/>, K, groups]: a large matrix is walked through once for all of them, not once for each.</summary>
     private readonly double[] rows;
-    private readonly int[] groupOfRow = new int[Block];
+    /// <summary>Rows that wait in each group.</summary>
     private int waiting;
     private int samples;
     private bool unusable;
@@ -25,8 +30,10 @@ internal sealed class GramObserver
     public GramObserver(GramRequest request, int rowsPerSample)
     {
         (this.request, this.rowsPerSample) = (request, Math.Max(1, rowsPerSample));
-        grams = [.. Enumerable.Range(0, request.Patches?.Groups ?? 1).Select(_ => new double[request.Width * request.Width])];
-        rows = new double[Block * request.Width];
+        groups = request.Patches?.Groups ?? 1;
+        isDepthwise = groups >= ManyGroups && request.Width <= ShortRow;
+        grams = isDepthwise ? [new double[GroupedProducts.Count(request.Width) * groups]] : [.. Enumerable.Range(0, groups).Select(_ => new double[request.Width * request.Width])];
+        rows = new double[groups * Block * request.Width];
     }
 
     /// <summary>Reads one sample of the value. A shape that does not fit, or an element that is no number, spoils the whole.</summary>
@@ -43,7 +50,8 @@ internal sealed class GramObserver
     {
         Flush();
         var k = request.Width;
-        foreach (var gram in grams)
+        var matrices = isDepthwise ? Apart() : grams;
+        foreach (var gram in matrices)
         {
             for (var i = 0; i < k; i++)
             {
@@ -51,7 +59,21 @@ internal sealed class GramObserver
                 for (var j = 0; j < i; j++) gram[i * k + j] = gram[j * k + i];
             }
         }
-        return unusable || samples == 0 ? null : grams;
+        return unusable || samples == 0 ? null : matrices;
+    }
+
+    private double[][] Apart()
+    {
+        var k = request.Width;
+        var result = new double[groups][];
+        for (var g = 0; g < groups; g++)
+        {
+            result[g] = new double[k * k];
+            var at = g;
+            for (var i = 0; i < k; i++)
+                for (var j = i; j < k; j++, at += groups) result[g][i * k + j] = grams[0][at];
+        }
+        return result;
     }
 
     private void ReadRows(ReadOnlySpan<float> values, ReadOnlySpan<long> shape, int sample)
@@ -59,7 +81,7 @@ internal sealed class GramObserver
         if (shape.Length == 0 || shape[^1] != request.Inputs) { unusable = true; return; }
         foreach (var position in Positions(values.Length / request.Inputs, sample))
         {
-            var row = Next(0);
+            var row = Next();
             for (var i = 0; i < request.Inputs; i++) row[i] = values[position * request.Inputs + i];
         }
     }
@@ -84,10 +106,11 @@ internal sealed class GramObserver
             var image = position / (outY * outX);
             var top = position / outX % outY * strideY - padY;
             var left = position % outX * strideX - padX;
-            for (var g = 0; g < patches.Groups; g++)
+            var rows = Next();
+            var step = isDepthwise ? groups : 1;
+            for (var g = 0; g < groups; g++)
             {
-                var at = 0;
-                var row = Next(g);
+                var at = isDepthwise ? g : g * Block * request.Width;
                 for (var c = 0; c < channels; c++)
                 {
                     var plane = values.Slice(((image * patches.Groups + g) * channels + c) * height * width, height * width);
@@ -95,7 +118,8 @@ internal sealed class GramObserver
                         for (var x = 0; x < kernelX; x++)
                         {
                             int py = top + y * stepY, px = left + x * stepX;
-                            row[at++] = (uint)py < (uint)height && (uint)px < (uint)width ? plane[py * width + px] : 0;
+                            rows[at] = (uint)py < (uint)height && (uint)px < (uint)width ? plane[py * width + px] : 0;
+                            at += step;
                         }
                 }
             }
@@ -122,27 +146,45 @@ internal sealed class GramObserver
         for (var i = 0; i < taken; i++) yield return (int)((start + (long)i * count / taken) % count);
     }
 
-    private Span<double> Next(int group)
+    /// <summary>From where one more row of each group goes.</summary>
+    private Span<double> Next()
     {
         if (waiting == Block) Flush();
-        groupOfRow[waiting] = group;
-        var row = rows.AsSpan(waiting++ * request.Width, request.Width);
-        if (request.WithOne) row[^1] = 1;
-        return row;
+        var k = request.Width;
+        var next = rows.AsSpan(isDepthwise ? waiting * k * groups : waiting * k);
+        waiting++;
+        if (request.WithOne)
+            for (var g = 0; g < groups; g++) next[isDepthwise ? (k - 1) * groups + g : g * Block * k + k - 1] = 1;
+        return next;
     }
 
-    // Every element still grows row by row: in the order in which the rows came.
+    // Every element still grows row by row: in the order in which the rows came. What is multiplied with 0 adds nothing.
     private void Flush()
     {
         var k = request.Width;
-        for (var i = 0; i < k; i++)
-            for (var r = 0; r < waiting; r++)
+        if (isDepthwise)
+        {
+            GroupedProducts.Add(rows.AsSpan(0, waiting * k * groups), k, groups, grams[0]);
+            waiting = 0;
+            return;
+        }
+        Span<int> starts = stackalloc int[Block];
+        Span<double> factors = stackalloc double[Block];
+        for (var g = 0; g < groups; g++)
+        {
+            var block = rows.AsSpan(g * Block * k, waiting * k);
+            for (var i = 0; i < k; i++)
             {
-                var factor = rows[r * k + i];
-                if (factor == 0) continue;
-                var sums = grams[groupOfRow[r]].AsSpan(i * k + i, k - i);
-                TensorPrimitives.MultiplyAdd(rows.AsSpan(r * k + i, k - i), factor, sums, sums);
+                var count = 0;
+                for (var at = i; at < block.Length; at += k)
+                {
+                    if (block[at] == 0) continue;
+                    starts[count] = at;
+                    factors[count++] = block[at];
+                }
+                RankUpdate.Add(block, starts[..count], factors[..count], grams[g].AsSpan(i * k + i, k - i));
             }
+        }
         waiting = 0;
     }
 }

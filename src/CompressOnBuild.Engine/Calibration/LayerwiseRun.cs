@@ -1,8 +1,12 @@
+using System.Runtime.InteropServices;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Onnx.Proto;
 using CompressOnBuild.Runtime;
 
 namespace CompressOnBuild.Calibration;
+
+/// <summary>Changes the values of one sample where they stand.</summary>
+internal delegate void ValueChange(ReadOnlySpan<long> shape, Span<float> values);
 
 /// <summary>
 /// Runs samples through a model piece by piece, every node once: what stands at a cut can be read and changed before the rest runs on it. Kept are only
@@ -18,7 +22,10 @@ internal sealed class LayerwiseRun
     private readonly Dictionary<string, int> producedAt = new(StringComparer.Ordinal);
     private readonly Dictionary<string, int> lastRead = new(StringComparer.Ordinal);
     private readonly HashSet<string> given;
-    private Dictionary<string, Tensor>[] live;
+    private readonly ReusedBuffers buffers;
+    private readonly Dictionary<string, Tensor>[] live;
+    /// <summary>What the live values that the walk computed stand in.</summary>
+    private readonly Dictionary<string, byte[]>[] memory;
     private int done;
 
     /// <param name="model">The model; not changed.</param>
@@ -26,9 +33,10 @@ internal sealed class LayerwiseRun
     /// <param name="settings">Of the sessions of the pieces.</param>
     /// <param name="threads">Samples run at once; their number changes no bit.</param>
     /// <param name="cancel">Stops between and inside runs.</param>
-    public LayerwiseRun(Model model, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> samples, SessionSettings settings, int threads, CancellationToken cancel)
+    /// <param name="buffers">Memory shared with another walk.</param>
+    public LayerwiseRun(Model model, IReadOnlyList<IReadOnlyDictionary<string, Tensor>> samples, SessionSettings settings, int threads, CancellationToken cancel, ReusedBuffers? buffers = null)
     {
-        (this.model, this.settings, this.threads, this.cancel) = (model, settings, threads, cancel);
+        (this.model, this.settings, this.threads, this.cancel, this.buffers) = (model, settings, threads, cancel, buffers ?? new ReusedBuffers());
         nodes = [.. model.Graph.Nodes];
         given = samples.Count == 0 ? [] : [.. model.Graph.Inputs.Select(i => i.Name).Where(samples[0].ContainsKey)];
         for (var i = 0; i < nodes.Length; i++)
@@ -37,9 +45,10 @@ internal sealed class LayerwiseRun
             foreach (var output in nodes[i].Outputs) if (output is not null) producedAt[output.Name] = i;
         }
         live = [.. samples.Select(s => s.Where(p => given.Contains(p.Key)).ToDictionary(StringComparer.Ordinal))];
+        memory = [.. samples.Select(_ => new Dictionary<string, byte[]>(StringComparer.Ordinal))];
     }
 
-    /// <summary>Runs up to the node that computes <paramref name="name"/>: the value of each sample. Null where it is no tensor, not in the main graph, or forgotten already.</summary>
+    /// <summary>Runs up to the node that computes <paramref name="name"/>: the value of each sample, until the walk goes on or changes it. Null where it is no tensor, not in the main graph, or forgotten already.</summary>
     /// <exception cref="Diagnostics.CompressionException">COB1020 to COB1023 from the runtime.</exception>
     public Tensor[]? Advance(string name)
     {
@@ -48,11 +57,15 @@ internal sealed class LayerwiseRun
         return live.Length > 0 && live.All(l => l.ContainsKey(name)) ? [.. live.Select(l => l[name])] : null;
     }
 
-    /// <summary>Lets whoever reads <paramref name="name"/> from here on read these values, one a sample.</summary>
-    public void Replace(string name, IReadOnlyList<Tensor> values)
+    /// <summary>Lets whoever reads the floats <paramref name="name"/> from here on read what <paramref name="change"/> makes of them, sample by sample on all threads.</summary>
+    public void Change(string name, ValueChange change)
     {
         if (!lastRead.TryGetValue(name, out var last) || last < done) return;
-        for (var i = 0; i < live.Length; i++) live[i][name] = values[i];
+        Parallel.For(0, live.Length, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel }, i =>
+        {
+            var tensor = live[i][name];
+            if (tensor.ElementType == ElementType.Float) change(tensor.Shape, MemoryMarshal.Cast<byte, float>(memory[i][name].AsSpan(0, (int)tensor.ByteCount)));
+        });
     }
 
     private bool Run(int end, string wanted)
@@ -62,16 +75,32 @@ internal sealed class LayerwiseRun
         // Something before was no tensor.
         if (live.Any(l => inputs.Any(n => !l.TryGetValue(n, out var tensor) || tensor.ElementType == ElementType.Undefined))) return false;
         using (var session = new Session(Piece(inputs, outputs), settings))
-        {
-            live = [.. live.AsParallel().AsOrdered().WithDegreeOfParallelism(threads).WithCancellation(cancel).Select(sample =>
+            Parallel.For(0, live.Length, new ParallelOptions { MaxDegreeOfParallelism = threads, CancellationToken = cancel }, i =>
             {
-                var after = sample.Where(p => lastRead.GetValueOrDefault(p.Key, -1) >= end).ToDictionary(StringComparer.Ordinal);
-                foreach (var (name, tensor) in outputs.Zip(session.Run(sample, cancel))) after[name] = tensor;
-                return after;
-            })];
-        }
+                session.Run(live[i], outputs, (at, type, shape, bytes) => Keep(i, outputs[at], type, shape, bytes), cancel);
+                foreach (var name in live[i].Keys.Where(n => n != wanted && lastRead.GetValueOrDefault(n, -1) < end).ToArray()) Forget(i, name);
+            });
         done = end;
         return true;
+    }
+
+    private void Keep(int sample, string name, ElementType type, ReadOnlySpan<long> shape, ReadOnlySpan<byte> bytes)
+    {
+        if (type is ElementType.Undefined or ElementType.String)
+        {
+            live[sample][name] = new Tensor(ElementType.Undefined, [0], default);
+            return;
+        }
+        var buffer = buffers.Rent(bytes.Length);
+        bytes.CopyTo(buffer);
+        memory[sample][name] = buffer;
+        live[sample][name] = new Tensor(type, shape.ToArray(), buffer.AsMemory(0, bytes.Length));
+    }
+
+    private void Forget(int sample, string name)
+    {
+        live[sample].Remove(name);
+        if (memory[sample].Remove(name, out var buffer)) buffers.Return(buffer);
     }
 
     /// <summary>The nodes that compute <paramref name="outputs"/> from <paramref name="inputs"/>, as a model.</summary>

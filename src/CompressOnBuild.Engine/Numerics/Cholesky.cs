@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using CompressOnBuild.Kernels;
 
 namespace CompressOnBuild.Numerics;
 
@@ -8,6 +9,8 @@ namespace CompressOnBuild.Numerics;
 /// </summary>
 internal static class Cholesky
 {
+    private const int Panel = 16;
+
     /// <summary>
     /// The upper triangular U with A^-1 = U^T U, whose rows are what eliminating one variable after the other leaves of A^-1
     /// (Golub and Van Loan, "Matrix Computations", section 4.2; A = R R^T with R upper triangular, and U = R^-1).
@@ -17,20 +20,29 @@ internal static class Cholesky
     /// <returns>U, [n, n] row-major, 0 below the diagonal; null when A is not positive definite.</returns>
     public static double[]? InverseFactor(double[] a, int n)
     {
-        // R by columns from the last: with C = R^T stored by rows, row k of C is column k of R, and what remains loses its outer product.
-        var c = new double[n * n];
-        for (var k = n - 1; k >= 0; k--)
+        // R by columns from the last: with C = R^T stored by rows, row k of C is column k of R, and what remains loses its outer product. The columns of
+        // a panel lose it at once; those before it are walked through once for the whole panel, which changes no element's sequence.
+        var c = a; // below the diagonal, where nothing else is read
+        Span<int> starts = stackalloc int[Panel];
+        Span<double> factors = stackalloc double[Panel];
+        for (var end = n; end > 0; end -= Panel)
         {
-            var pivot = a[k * n + k];
-            if (!(pivot > 0) || !double.IsFinite(pivot)) return null;
-            var root = Math.Sqrt(pivot);
-            var column = c.AsSpan(k * n, k + 1);
-            for (var i = 0; i <= k; i++) column[i] = a[i * n + k] / root;
-            for (var i = 0; i < k; i++)
+            var first = Math.Max(0, end - Panel);
+            for (var k = end - 1; k >= first; k--)
             {
-                // a[i, i..k-1] -= R[i, k] * R[i..k-1, k]
-                var row = a.AsSpan(i * n + i, k - i);
-                TensorPrimitives.MultiplyAdd(column[i..k], -column[i], row, row);
+                var pivot = a[k * n + k];
+                if (!(pivot > 0) || !double.IsFinite(pivot)) return null;
+                var root = Math.Sqrt(pivot);
+                var column = c.AsSpan(k * n, k + 1);
+                for (var i = 0; i <= k; i++) column[i] = a[i * n + k] / root;
+                // a[i, j] -= R[i, k] * R[j, k]
+                for (var i = 0; i < k; i++)
+                    for (var j = Math.Max(i, first); j < k; j++) a[i * n + j] += column[j] * -column[i];
+            }
+            for (var i = 0; i < first; i++)
+            {
+                for (var k = end - 1; k >= first; k--) (starts[end - 1 - k], factors[end - 1 - k]) = (k * n + i, -c[k * n + i]);
+                RankUpdate.Add(c, starts[..(end - first)], factors[..(end - first)], a.AsSpan(i * n + i, first - i));
             }
         }
         // U = R^-1 row by row from the bottom: U[i, :] = (e_i - sum over j > i of R[i, j] U[j, :]) / R[i, i].
@@ -38,10 +50,12 @@ internal static class Cholesky
         for (var i = n - 1; i >= 0; i--)
         {
             var row = u.AsSpan(i * n + i, n - i);
-            for (var j = i + 1; j < n; j++)
+            for (var first = i + 1; first < n; first += Panel)
             {
-                var factor = c[j * n + i];
-                if (factor != 0) TensorPrimitives.MultiplyAdd(u.AsSpan(j * n + j, n - j), -factor, row[(j - i)..], row[(j - i)..]);
+                var end = Math.Min(n, first + Panel);
+                for (var j = first; j < end; j++) (starts[j - first], factors[j - first]) = ((j - first) * n + first, -c[j * n + i]);
+                // Left of their diagonals the rows are 0.
+                RankUpdate.Add(u.AsSpan(first * n), starts[..(end - first)], factors[..(end - first)], row[(first - i)..]);
             }
             row[0] = 1;
             TensorPrimitives.Divide(row, c[i * n + i], row);

@@ -13,10 +13,10 @@ namespace CompressOnBuild.Planning;
 /// </summary>
 /// <param name="prepared">The float model.</param>
 /// <param name="transformer">Makes the quantized one.</param>
-/// <param name="walk">Starts a walk over the samples.</param>
+/// <param name="walk">Starts a walk over the samples, in memory that two walks share.</param>
 /// <param name="decibels">How near a plan's outputs are to the original's on samples that the walk does not see.</param>
 /// <param name="parallel">Threads to use, and what stops them.</param>
-internal sealed class OutputRepair(Model prepared, Transformer transformer, Func<Model, LayerwiseRun> walk, Func<Plan, double> decibels, ParallelOptions parallel)
+internal sealed class OutputRepair(Model prepared, Transformer transformer, Func<Model, ReusedBuffers, LayerwiseRun> walk, Func<Plan, double> decibels, ParallelOptions parallel)
 {
     /// <summary>Samples: more tell little more about one mean a channel.</summary>
     public const int MostSamples = 32;
@@ -51,11 +51,14 @@ internal sealed class OutputRepair(Model prepared, Transformer transformer, Func
             .Where(s => s.IsObservable && Transformer.Bias(s) is not null).OrderBy(s => order[Transformer.Sum(s).Producer!]).ToArray();
         if (chosen.Length == 0) return transformer.WithBiases(asked);
         var (biases, gains) = (new List<BiasDecision>(), new List<GainDecision>());
-        var (floats, quantized) = (walk(prepared), walk(transformer.Apply(plan)));
+        var buffers = new ReusedBuffers();
+        var (floats, quantized) = (walk(prepared, buffers), walk(transformer.Apply(plan), buffers));
         foreach (var site in chosen)
         {
             var name = Transformer.Sum(site).Name;
-            if (floats.Advance(name) is not { } expected || quantized.Advance(name) is not { } actual) continue;
+            Tensor[]? expected = null, actual = null;
+            Parallel.Invoke(parallel, () => expected = floats.Advance(name), () => actual = quantized.Advance(name));
+            if (expected is null || actual is null) continue;
             var axis = site.SingleNode!.Is("Conv") ? 1 : -1;
             var bias = Transformer.Bias(site)!.ToFloats();
             if (Moments(expected, actual, axis, bias.Length) is not { } moments) continue;
@@ -63,7 +66,7 @@ internal sealed class OutputRepair(Model prepared, Transformer transformer, Func
             if (gain.Any(g => g != 0)) gains.Add(new GainDecision(site.Name, gain));
             if (shift.Any(s => s != 0)) biases.Add(new BiasDecision(site.Name, shift));
             var corrected = BiasCorrection.Corrected(bias, shift);
-            quantized.Replace(name, [.. actual.AsParallel().AsOrdered().WithDegreeOfParallelism(Degree).Select(t => Moved(t, axis, bias, corrected, gain))]);
+            quantized.Change(name, (shape, values) => Move(values, Inner(shape, axis, bias.Length) ?? 0, bias, corrected, gain));
         }
         var matched = plan with { Biases = biases, Gains = gains };
         var plain = transformer.WithBiases(asked);
@@ -77,7 +80,7 @@ internal sealed class OutputRepair(Model prepared, Transformer transformer, Func
     private PairedMoments? Moments(Tensor[] expected, Tensor[] actual, int axis, int channels)
     {
         var parts = expected.Zip(actual).AsParallel().AsOrdered().WithDegreeOfParallelism(Degree).WithCancellation(parallel.CancellationToken).Select(p =>
-            p.First.ElementType == ElementType.Float && p.Second.ElementType == ElementType.Float && p.First.Shape.SequenceEqual(p.Second.Shape) && Inner(p.First, axis, channels) is { } inner
+            p.First.ElementType == ElementType.Float && p.Second.ElementType == ElementType.Float && p.First.Shape.SequenceEqual(p.Second.Shape) && Inner(p.First.Shape, axis, channels) is { } inner
                 ? PairedMoments.Of(p.First.AsSpan<float>(), p.Second.AsSpan<float>(), channels, inner) : null).ToArray();
         if (parts.Any(p => p is null)) return null;
         var sum = new PairedMoments(channels);
@@ -85,25 +88,22 @@ internal sealed class OutputRepair(Model prepared, Transformer transformer, Func
         return sum.Positions > 0 ? sum : null;
     }
 
-    private static int? Inner(Tensor tensor, int axis, int channels)
+    private static int? Inner(ReadOnlySpan<long> shape, int axis, int channels)
     {
-        var at = axis < 0 ? tensor.Rank + axis : axis;
-        if (at < 0 || at >= tensor.Rank || tensor.Shape[at] != channels) return null;
+        var at = axis < 0 ? shape.Length + axis : axis;
+        if (at < 0 || at >= shape.Length || shape[at] != channels) return null;
         long inner = 1;
-        foreach (var d in tensor.Shape[(at + 1)..]) inner *= d;
+        foreach (var d in shape[(at + 1)..]) inner *= d;
         return (int)inner;
     }
 
     // The layer's output with the gain on the product and the corrected bias.
-    private static Tensor Moved(Tensor tensor, int axis, float[] bias, float[] corrected, int[] gains)
+    private static void Move(Span<float> values, int inner, float[] bias, float[] corrected, int[] gains)
     {
-        var values = tensor.ToFloats();
-        if (Inner(tensor, axis, bias.Length) is not { } inner) return tensor;
         for (int start = 0, c = 0; start + inner <= values.Length && inner > 0; start += inner, c = c + 1 == bias.Length ? 0 : c + 1)
         {
             var gain = StatisticsMatching.Gain(gains[c]);
             for (var i = start; i < start + inner; i++) values[i] = (float)(gain * ((double)values[i] - bias[c]) + corrected[c]);
         }
-        return Tensor.Create(values, [.. tensor.Shape]);
     }
 }

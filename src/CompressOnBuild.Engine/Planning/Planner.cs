@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using CompressOnBuild.Calibration;
 using CompressOnBuild.Encodings;
 using CompressOnBuild.Onnx;
@@ -17,6 +18,7 @@ internal sealed class Planner
     private readonly int opset;
     private readonly bool saturationSafe;
     private readonly Capabilities runtime;
+    private readonly ConcurrentDictionary<(string Value, CalibrationMethod Method), ActivationRange> ranges = [];
 
     /// <param name="prepared">The model after its rewrites.</param>
     /// <param name="recipe">For the calibration method.</param>
@@ -132,7 +134,7 @@ internal sealed class Planner
     private bool IsObserved(Value? value) => value is not null && Statistics!.TryGet(value.Name, out var seen) && seen is { Count: > 0, NonFinite: 0, ElementType: ElementType.Float };
 
     private QuantizationParameters Parameters(QuantizedValue value, ValueStatistics seen) =>
-        QdqRules.Fit(value.Activation, RangeEstimator.Estimate(seen, Ranges, recipe.Calibration.Percentile).ToUInt8());
+        QdqRules.Fit(value.Activation, ranges.GetOrAdd((seen.Name, Ranges), _ => RangeEstimator.Estimate(seen, Ranges, recipe.Calibration.Percentile)).ToUInt8());
 
     internal static string Word(WeightForm form, int bits = 8) => form switch
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using CompressOnBuild.Encodings;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
@@ -19,9 +20,9 @@ internal enum RoundingRepair { None = 0, ErrorFeedback = 1, Descent = 2 }
 /// </summary>
 internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null, RoundingRepair repair = RoundingRepair.ErrorFeedback)
 {
-    private readonly Dictionary<(string Site, WeightForm Form, int Bits, int Block, bool Safe, PruningTarget? Pruning, bool Sparse), CompressedWeight> compressed = [];
-    private (string? Site, IReadOnlyList<ErrorFeedback.Feedback?>? Feedback) last;
-    private readonly HashSet<string> repaired = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string Site, WeightForm Form, int Bits, int Block, bool Safe, PruningTarget? Pruning, bool Sparse), CompressedWeight> compressed = [];
+    private readonly ThreadLocal<(string? Site, IReadOnlyList<ErrorFeedback.Feedback?>? Feedback)> last = new();
+    private readonly ConcurrentDictionary<string, bool> repaired = new(StringComparer.Ordinal);
 
     /// <summary>
     /// <paramref name="plan"/> with what is added to which bias: of a Conv with integer weights and a constant bias of its own whose input's
@@ -31,6 +32,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         if (plan.Biases is not null) return plan;
         var sites = SiteFinder.Find(prepared).ToDictionary(s => s.Name, StringComparer.Ordinal);
+        Round(plan, sites);
         var biases = plan.Weights.Where(d => d.Encoding is not null && d.Form != WeightForm.Fp16).Select(d => new BiasDecision(d.Site, Steps(sites[d.Site], d)));
         return plan with { Biases = [.. biases.Where(b => b.Steps.Any(s => s != 0))] };
     }
@@ -60,6 +62,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         plan = WithBiases(plan);
         var model = prepared.Clone();
         var sites = SiteFinder.Find(model).ToDictionary(s => s.Name, StringComparer.Ordinal);
+        Round(plan, sites);
         var chosen = plan.Weights.Where(d => d.Encoding is not null).ToArray();
 
         var gains = (plan.Gains ?? []).ToDictionary(g => g.Site, g => g.Steps, StringComparer.Ordinal);
@@ -84,11 +87,23 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     /// <summary>The weight of a site as a decision wants it.</summary>
     public CompressedWeight Weight(Site site, WeightDecision decision)
     {
-        var form = decision.Form is WeightForm.Fp16 or WeightForm.Palette ? decision.Form : WeightForm.Weights;
-        var key = (site.Name, form, decision.Bits, decision.Block, decision.SaturationSafe, decision.Pruning, decision.Encoding == EncodingTable.Sparse.Id);
-        if (!compressed.TryGetValue(key, out var weight))
-            compressed.Add(key, weight = decision.Pruning is not null ? Pruned(site, decision) : form switch { WeightForm.Fp16 => Half(site), WeightForm.Palette => Palette(site, decision.Bits), _ => decision.Block > 0 ? Blocks(site, decision) : Round(site, decision) });
-        return weight;
+        var key = Key(decision);
+        return compressed.GetOrAdd(key, _ => decision.Pruning is not null ? Pruned(site, decision) : key.Form switch { WeightForm.Fp16 => Half(site), WeightForm.Palette => Palette(site, decision.Bits), _ => decision.Block > 0 ? Blocks(site, decision) : Round(site, decision) });
+    }
+
+    private static (string Site, WeightForm Form, int Bits, int Block, bool Safe, PruningTarget? Pruning, bool Sparse) Key(WeightDecision decision) =>
+        (decision.Site, decision.Form is WeightForm.Fp16 or WeightForm.Palette ? decision.Form : WeightForm.Weights, decision.Bits, decision.Block, decision.SaturationSafe, decision.Pruning, decision.Encoding == EncodingTable.Sparse.Id);
+
+    // Weights know nothing of each other: what the plan asks for first is made side by side.
+    private void Round(Plan plan, Dictionary<string, Site> sites)
+    {
+        var missing = plan.Weights.Where(d => d.Encoding is not null && !compressed.ContainsKey(Key(d))).ToArray();
+        if (missing.Length < 2) return;
+        Parallel.ForEach(Partitioner.Create(missing, loadBalance: true), parallel ?? new ParallelOptions(), decision =>
+        {
+            Weight(sites[decision.Site], decision);
+            last.Value = default;
+        });
     }
 
     /// <summary>Whether a weight has scales of its channels that a gain can multiply.</summary>
@@ -107,7 +122,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     }
 
     /// <summary>Whether calibration showed what the weight is multiplied with, so that its rounding was repaired.</summary>
-    public bool HasFeedback(Site site) => repaired.Contains(site.Name);
+    public bool HasFeedback(Site site) => repaired.ContainsKey(site.Name);
 
     /// <summary>What repaired it, in the words of reports.</summary>
     public string Technique => repair switch
@@ -127,7 +142,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var safe = decision.SaturationSafe && !site.IsDepthwise;
         var plain = RoundToNearest.Quantize(weights, shape, [.. site.ChannelAxes], decision.Bits, saturationSafe: safe);
         if (FeedbackOf(site) is not { } seen) return plain;
-        repaired.Add(site.Name);
+        repaired.TryAdd(site.Name, true);
         if (site.ChannelAxes is [0]) return Repaired(weights, plain, seen, safe);
         return Repaired(Rows(site), plain.Transposed(), seen, safe).Transposed();
     }
@@ -142,7 +157,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     private Blockwise Blocks(Site site, WeightDecision decision)
     {
         var seen = repair.HasFlag(RoundingRepair.ErrorFeedback) ? FeedbackOf(site) : null;
-        if (seen is not null) repaired.Add(site.Name);
+        if (seen is not null) repaired.TryAdd(site.Name, true);
         return BlockRounding.Quantize(Rows(site), [.. site.Tensor.Shape], site.ChannelAxes[0] == 0, decision.Bits, decision.Block, seen, parallel);
     }
 
@@ -150,7 +165,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         var view = ChannelView.Of(site.Tensor.Shape, site.ChannelAxes);
         var seen = FeedbackOf(site);
-        if (seen is not null) repaired.Add(site.Name);
+        if (seen is not null) repaired.TryAdd(site.Name, true);
         var rows = SharedPalette.Fit(Rows(site), view.Channels, bits, seen, parallel: parallel);
         long[] shape = [.. site.Tensor.Shape];
         return new Scaled
@@ -168,7 +183,7 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
         var (pruning, seen) = (decision.Pruning!, FeedbackOf(site));
         var view = ChannelView.Of(site.Tensor.Shape, site.ChannelAxes);
         var rows = Rows(site);
-        if (seen is not null) repaired.Add(site.Name);
+        if (seen is not null) repaired.TryAdd(site.Name, true);
         bool[]? keep = null;
         if (pruning.Method != PruningMethod.SparseGpt || seen is null)
         {
@@ -243,9 +258,9 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     private IReadOnlyList<ErrorFeedback.Feedback?>? FeedbackOf(Site site)
     {
         if (grams is null || !grams.TryGetValue(site.Name, out var gram)) return null;
-        if (last.Site != site.Name) last = (site.Name, ErrorFeedback.Feedback.Of(gram, (int)(site.Tensor.Count / ChannelView.Of(site.Tensor.Shape, site.ChannelAxes).Channels)));
+        if (last.Value.Site != site.Name) last.Value = (site.Name, ErrorFeedback.Feedback.Of(gram, (int)(site.Tensor.Count / ChannelView.Of(site.Tensor.Shape, site.ChannelAxes).Channels)));
         // Inputs that were always 0 say as little as none.
-        return last.Feedback.Any(f => f is not null) ? last.Feedback : null;
+        return last.Value.Feedback!.Any(f => f is not null) ? last.Value.Feedback : null;
     }
 
     private int[] Steps(Site site, WeightDecision decision)

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using System.Runtime.InteropServices;
 using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
@@ -13,9 +14,9 @@ internal sealed record Port(string Name, ElementType ElementType, IReadOnlyList<
 
 /// <summary>
 /// How a session runs. <paramref name="Role"/> names the model in messages ("original", "compressed"). <paramref name="OptimizedModel"/>: the
-/// fused graph is written there.
+/// fused graph is written there. <paramref name="Readers"/>: threads that read the outputs which <see cref="Session.Run(IReadOnlyDictionary{string, Tensor}, IReadOnlyList{string}, OutputReader, CancellationToken)"/> shows.
 /// </summary>
-internal sealed record SessionSettings(string Role, string File = "", int Threads = 1, bool Optimize = true, Watchdog? Watchdog = null, string? OptimizedModel = null);
+internal sealed record SessionSettings(string Role, string File = "", int Threads = 1, bool Optimize = true, Watchdog? Watchdog = null, string? OptimizedModel = null, int Readers = 1);
 
 /// <summary>
 /// Reads one output where the runtime left it. The spans die with the call. <paramref name="index"/> counts in the requested names;
@@ -114,7 +115,7 @@ internal sealed class Session : IDisposable
     }
 
     /// <summary>
-    /// Runs once and shows the outputs <paramref name="names"/> without copying them. With more than one thread in the settings
+    /// Runs once and shows the outputs <paramref name="names"/> without copying them. With more than one reader in the settings
     /// different outputs are read at the same time; one output is never read by two threads.
     /// </summary>
     /// <exception cref="CompressionException">COB1021 when the runtime fails on these inputs.</exception>
@@ -122,10 +123,10 @@ internal sealed class Session : IDisposable
     {
         using var feed = Bind(inputs).Sparing();
         using var results = feed.RunOnce(names, cancel);
-        if (settings.Threads == 1 || results.Count == 1)
+        if (settings.Readers == 1 || results.Count == 1)
             for (var i = 0; i < results.Count; i++) Show(results[i], i);
-        else
-            Parallel.For(0, results.Count, new ParallelOptions { MaxDegreeOfParallelism = settings.Threads < 1 ? -1 : settings.Threads, CancellationToken = cancel }, i => Show(results[i], i));
+        else try { Parallel.For(0, results.Count, new ParallelOptions { MaxDegreeOfParallelism = settings.Readers, CancellationToken = cancel }, i => Show(results[i], i)); }
+            catch (AggregateException e) { ExceptionDispatchInfo.Throw(e.InnerExceptions[0]); }
 
         void Show(OrtValue value, int index)
         {

@@ -23,15 +23,27 @@ public class LayerwiseRunTests
     }
 
     [TestMethod]
-    public void WhatIsReplacedIsWhatTheRestReads()
+    public void WhatIsChangedIsWhatTheRestReads()
     {
         var (model, samples) = Case();
         var walk = new LayerwiseRun(model, samples, new SessionSettings("test"), 1, CancellationToken.None);
-        var zeros = walk.Advance("a")!.Select(t => Tensor.Create(new float[t.Count], [.. t.Shape])).ToArray();
-        walk.Replace("a", zeros);
+        Assert.IsNotNull(walk.Advance("a"));
+        walk.Change("a", (_, values) => values.Clear());
         // y = (a times w2) + a, and a branch that shows a.
         Assert.IsTrue(walk.Advance("y")!.All(t => t.ToFloats().All(v => v == 0)));
         Assert.IsNull(walk.Advance("a"), "nobody reads it any more");
+    }
+
+    [TestMethod]
+    public void ValuesThatNobodyReadsLeaveTheirMemoryToLaterOnes()
+    {
+        var buffers = new ReusedBuffers();
+        var first = buffers.Rent(100);
+        buffers.Return(first);
+        buffers.Return(new byte[50]);
+        Assert.HasCount(50, buffers.Rent(20), "the smallest that fits");
+        Assert.AreSame(first, buffers.Rent(60));
+        Assert.HasCount(60, buffers.Rent(60), "nothing is left");
     }
 
     private static Tensor Whole(Model model, IReadOnlyDictionary<string, Tensor> sample, string name)

@@ -50,7 +50,7 @@ public class OutputRepairTests
     private static string Text(Plan plan) => string.Join('\n', plan.Biases!.Select(b => $"{b.Site} {string.Join(' ', b.Steps)}").Concat((plan.Gains ?? []).Select(g => $"{g.Site} {string.Join(' ', g.Steps)}")));
 
     private static OutputRepair Repair(Model model, Transformer transformer, int threads, Func<Plan, double>? decibels = null) =>
-        new(model, transformer, m => new LayerwiseRun(m, Samples(0, 24), new SessionSettings("test"), threads, CancellationToken.None), decibels ?? (p => p.Gains is null ? 0 : 1), new ParallelOptions { MaxDegreeOfParallelism = threads });
+        new(model, transformer, (m, buffers) => new LayerwiseRun(m, Samples(0, 24), new SessionSettings("test"), threads, CancellationToken.None, buffers), decibels ?? (p => p.Gains is null ? 0 : 1), new ParallelOptions { MaxDegreeOfParallelism = threads });
 
     private static double Decibels(Model model, Transformer transformer, Plan plan)
     {

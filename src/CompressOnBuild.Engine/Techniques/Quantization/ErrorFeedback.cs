@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using CompressOnBuild.Kernels;
 using CompressOnBuild.Numerics;
 using CompressOnBuild.Techniques.Pruning;
 using CompressOnBuild.Weights;
@@ -31,6 +32,8 @@ internal static class ErrorFeedback
     private const double Damp = 0.01;
     private const int Block = 8;
     private const int PruningBlock = 128;
+    /// <summary>Inputs whose errors are fed to those behind them together ("lazy batch updates" of the paper): U and H are walked through once for all of them, and no weight's sequence of additions changes.</summary>
+    private const int Batch = 16;
     private static readonly float[] s_factors = [1f, 0.92f, 0.84f, 1.08f];
 
     /// <summary>Rounds <paramref name="plain"/>'s weights again.</summary>
@@ -161,28 +164,38 @@ internal static class ErrorFeedback
             bool[][]? keep = zeros is null ? null : [.. Enumerable.Range(first, count).Select(r => zeros.Keep is { } given ? given.AsSpan(r * k, k).ToArray() : [.. Enumerable.Repeat(true, k)])];
             var runs = zeros?.Target?.Runs(k, PruningBlock).ToDictionary(r => r.Start);
             var scores = new double[k];
-            for (var i = 0; i < k; i++)
+            // What is to become 0 is chosen by what all earlier inputs have made of it.
+            var batch = runs is null ? Batch : 1;
+            var starts = new int[batch];
+            double[][] fed = [.. w.Select(_ => new double[batch])];
+            for (var first = 0; first < k; first += batch)
             {
-                if (runs is not null && runs.TryGetValue(i, out var run)) // step 8
+                var end = Math.Min(k, first + batch);
+                for (var i = first; i < end; i++)
+                {
+                    if (runs is not null && runs.TryGetValue(i, out var run)) // step 8
+                        for (var r = 0; r < count; r++)
+                        {
+                            for (var j = i; j < i + run.Count; j++) scores[j] = rest[r][j] * rest[r][j] / (u[j * k + j] * u[j * k + j]);
+                            PruningMask.Drop(scores, keep![r], i, run.Count, run.Zeros);
+                        }
+                    starts[i - first] = i * k + end;
                     for (var r = 0; r < count; r++)
                     {
-                        for (var j = i; j < i + run.Count; j++) scores[j] = rest[r][j] * rest[r][j] / (u[j * k + j] * u[j * k + j]);
-                        PruningMask.Drop(scores, keep![r], i, run.Count, run.Zeros);
+                        var s = scale[r * blocks + i / blockSize];
+                        rounded[r][i] = keep is null || keep[r][i] ? grid.Nearest(rest[r][i] / s) : 0;
+                        if (safety is not null)
+                        {
+                            var (lowest, most) = SaturationSafety.Room(rounded[r], safety.Neighbours[i], safety.Limit); // step 6
+                            rounded[r][i] = Math.Clamp(rounded[r][i], lowest, most);
+                        }
+                        var error = (rest[r][i] - rounded[r][i] * s) / u[i * k + i];
+                        for (var j = i + 1; j < end; j++) rest[r][j] += u[i * k + j] * -error;
+                        fed[r][i - first] = -error;
                     }
-                var factors = u.AsSpan(i * k + i + 1, k - i - 1);
-                for (var r = 0; r < count; r++)
-                {
-                    var s = scale[r * blocks + i / blockSize];
-                    rounded[r][i] = keep is null || keep[r][i] ? grid.Nearest(rest[r][i] / s) : 0;
-                    if (safety is not null)
-                    {
-                        var (lowest, most) = SaturationSafety.Room(rounded[r], safety.Neighbours[i], safety.Limit); // step 6
-                        rounded[r][i] = Math.Clamp(rounded[r][i], lowest, most);
-                    }
-                    var error = (rest[r][i] - rounded[r][i] * s) / u[i * k + i];
-                    var after = rest[r].AsSpan(i + 1);
-                    TensorPrimitives.MultiplyAdd(factors, -error, after, after);
                 }
+                if (end == k) break;
+                for (var r = 0; r < count; r++) RankUpdate.Add(u, starts.AsSpan(0, end - first), fed[r].AsSpan(0, end - first), rest[r].AsSpan(end));
             }
             return rounded;
         }
@@ -192,9 +205,15 @@ internal static class ErrorFeedback
             double[][] qh = [.. q.Select(_ => new double[k])];
             // In blocks, what is fitted is a factor of all scales of the row.
             var values = blocks == 1 ? q : [.. q.Select((row, r) => row.Select((v, j) => v * scale[r * blocks + j / blockSize]).ToArray())];
-            for (var i = 0; i < k; i++)
+            var (starts, factors) = (new int[Batch], new double[Batch]);
+            for (var first = 0; first < k; first += Batch)
                 for (var r = 0; r < count; r++)
-                    if (values[r][i] != 0) TensorPrimitives.MultiplyAdd(h.AsSpan(i * k, k), values[r][i], qh[r], qh[r]);
+                {
+                    var some = 0;
+                    for (var i = first; i < Math.Min(k, first + Batch); i++)
+                        if (values[r][i] != 0) (starts[some], factors[some++]) = (i * k, values[r][i]);
+                    RankUpdate.Add(h, starts.AsSpan(0, some), factors.AsSpan(0, some), qh[r]);
+                }
             for (var r = 0; r < count; r++)
             {
                 double with = 0, self = 0, largest = 0;
@@ -218,15 +237,21 @@ internal static class ErrorFeedback
             // H is symmetric: each product off its diagonal counts twice.
             double[][] above = [.. w.Select(_ => new double[k])];
             var diagonal = new double[count];
-            for (var i = 0; i < k; i++)
+            var (starts, factors) = (new int[Batch], new double[Batch]);
+            for (var first = 0; first < k; first += Batch)
             {
-                var row = h.AsSpan(i * k + i + 1, k - i - 1);
+                var end = Math.Min(k, first + Batch);
                 for (var r = 0; r < count; r++)
                 {
-                    if (d[r][i] == 0) continue;
-                    diagonal[r] += d[r][i] * d[r][i] * h[i * k + i];
-                    var sums = above[r].AsSpan(i + 1);
-                    TensorPrimitives.MultiplyAdd(row, d[r][i], sums, sums);
+                    var some = 0;
+                    for (var i = first; i < end; i++)
+                    {
+                        if (d[r][i] == 0) continue;
+                        diagonal[r] += d[r][i] * d[r][i] * h[i * k + i];
+                        for (var j = i + 1; j < end; j++) above[r][j] += h[i * k + j] * d[r][i];
+                        (starts[some], factors[some++]) = (i * k + end, d[r][i]);
+                    }
+                    if (end < k) RankUpdate.Add(h, starts.AsSpan(0, some), factors.AsSpan(0, some), above[r].AsSpan(end));
                 }
             }
             var errors = new double[count];
