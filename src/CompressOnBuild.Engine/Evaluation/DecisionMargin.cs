@@ -5,70 +5,51 @@ namespace CompressOnBuild.Evaluation;
 
 /// <summary>
 /// How clearly the original decides one sample: in nats (differences of logits, or of probabilities' logarithms), how far its class is ahead of all
-/// others; of a sequence, at the step where that is least.
+/// others. Not for sequences: where a symbol begins moves by a step without changing the text.
 /// </summary>
 internal sealed class DecisionMargin
 {
     // Of a probability that is 0 in single precision.
     private const double LeastProbability = 1e-38;
 
-    private readonly int[] decided;
-    private readonly int classes;
+    private readonly int decided;
     private readonly bool given;
 
-    private DecisionMargin(int[] decided, int classes, bool given, double nats) => (this.decided, this.classes, this.given, Nats) = (decided, classes, given, nats);
+    private DecisionMargin(int decided, bool given, double nats) => (this.decided, this.given, Nats) = (decided, given, nats);
 
     /// <summary>How far the decision is ahead; not below 0.</summary>
     public double Nats { get; }
     /// <summary>Whether it is the label.</summary>
     public bool IsRight { get; private init; }
-    /// <summary>Whether the next best would be, at the step where it is nearest.</summary>
+    /// <summary>Whether the next best is.</summary>
     public bool NextIsRight { get; private init; }
 
-    /// <summary>Null where an output is no rows of at least two scores.</summary>
-    /// <param name="output">The original's output.</param>
-    /// <param name="rows">Rows of it that matter; of one decision 1.</param>
-    /// <param name="isRight">Whether the classes of the rows, as one decision, are the label.</param>
-    public static DecisionMargin? Of(Tensor output, int rows, Func<int[], bool> isRight)
+    /// <summary>Null where an output is no row of at least two scores.</summary>
+    /// <param name="output">The original's output, scores of one decision.</param>
+    /// <param name="label">The class that is right.</param>
+    public static DecisionMargin? Of(Tensor output, long label)
     {
-        if (!output.ElementType.IsFloat() || rows < 1 || output.Count / rows < 2) return null;
-        var (scores, classes, given) = (output.ToFloats(), (int)(output.Rank > 0 && rows > 1 ? output.Shape[^1] : output.Count / rows), Probabilities.AreGiven(output));
-        var decided = new int[rows];
-        var (nearest, next, nats) = (-1, -1, double.PositiveInfinity);
-        for (var r = 0; r < rows; r++)
-        {
-            var row = scores.AsSpan(r * classes, classes);
-            if (Scores.ArgMax(row) is not (>= 0 and var first)) return null;
-            decided[r] = first;
-            var (ahead, other) = Ahead(row, first, given);
-            if (ahead < nats) (nearest, next, nats) = (r, other, ahead);
-        }
-        if (!double.IsFinite(nats)) return null;
-        int[] otherwise = [.. decided];
-        otherwise[nearest] = next;
-        return new DecisionMargin(decided, classes, given, nats) { IsRight = isRight(decided), NextIsRight = isRight(otherwise) };
+        if (!output.ElementType.IsFloat() || output.Count < 2) return null;
+        var (scores, given) = (output.ToFloats(), Probabilities.AreGiven(output));
+        if (Scores.ArgMax(scores) is not (>= 0 and var first)) return null;
+        var (nats, next) = Ahead(scores, first, given);
+        return double.IsFinite(nats) ? new DecisionMargin(first, given, nats) { IsRight = first == label, NextIsRight = next == label } : null;
     }
 
-    /// <summary>How far the same decision is ahead in another model's output; below 0 where it is behind.</summary>
+    /// <summary>How far the same class is ahead in another model's output; below 0 where it is behind.</summary>
     public double Under(Tensor output)
     {
-        if (!output.ElementType.IsFloat() || output.Count < (long)decided.Length * classes) return double.NegativeInfinity;
-        var scores = output.ToFloats();
-        var least = double.PositiveInfinity;
-        for (var r = 0; r < decided.Length; r++)
-        {
-            var ahead = Ahead(scores.AsSpan(r * classes, classes), decided[r], given).Nats;
-            least = double.IsNaN(ahead) ? double.NegativeInfinity : Math.Min(least, ahead);
-        }
-        return least;
+        if (!output.ElementType.IsFloat() || output.Count <= Math.Max(1, decided)) return double.NegativeInfinity;
+        var ahead = Ahead(output.ToFloats(), decided, given).Nats;
+        return double.IsNaN(ahead) ? double.NegativeInfinity : ahead;
     }
 
-    private static (double Nats, int Other) Ahead(ReadOnlySpan<float> row, int first, bool given)
+    private static (double Nats, int Next) Ahead(ReadOnlySpan<float> scores, int first, bool given)
     {
-        var second = first == 0 ? 1 : 0;
-        for (var i = 0; i < row.Length; i++)
-            if (i != first && row[i] > row[second]) second = i;
-        return (given ? Math.Log(Math.Max(row[first], LeastProbability)) - Math.Log(Math.Max(row[second], LeastProbability)) : (double)row[first] - row[second], second);
+        var next = first == 0 ? 1 : 0;
+        for (var i = 0; i < scores.Length; i++)
+            if (i != first && scores[i] > scores[next]) next = i;
+        return (given ? Math.Log(Math.Max(scores[first], LeastProbability)) - Math.Log(Math.Max(scores[next], LeastProbability)) : (double)scores[first] - scores[next], next);
     }
 }
 

@@ -19,11 +19,7 @@ internal sealed class Top1(Decoding decoding) : IMetric
         return [Scores.Class(outcome.Output, decoding, Name) == label ? 1 : 0];
     }
 
-    public DecisionMargin? Margin(in Outcome outcome)
-    {
-        var label = Scores.ClassOf(outcome, Name);
-        return outcome.Output.Count < 2 ? null : DecisionMargin.Of(outcome.Output, 1, decided => decided[0] == label);
-    }
+    public DecisionMargin? Margin(in Outcome outcome) => DecisionMargin.Of(outcome.Output, Scores.ClassOf(outcome, Name));
 
     public WeightedValue Over(IReadOnlyList<double[]> contributions) => Mean.Of(contributions);
 }
