@@ -9,7 +9,7 @@ internal static class PackedModelSource
 {
     internal const string ClassName = "PackedModelStream";
     private const string Declaration = "internal sealed partial class " + ClassName, Namespace = "\nnamespace CompressOnBuild.Transport\n{\n";
-    private static readonly string[] s_files = [ClassName, ClassName + ".Hash64", ClassName + ".Coding", ClassName + ".Text", ClassName + ".Records"];
+    private static readonly string[] s_files = [ClassName, ClassName + ".Hash64", ClassName + ".Rans", ClassName + ".Coding", ClassName + ".Text", ClassName + ".Records"];
 
     /// <summary>The class as members at <paramref name="indent"/>.</summary>
     internal static string Nested(string indent)

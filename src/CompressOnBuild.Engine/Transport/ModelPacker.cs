@@ -125,8 +125,8 @@ internal static class ModelPacker
     private static byte[] Write(byte[] model, List<Part> parts, (PlaneRecord Record, double Bits)[][] choices)
     {
         var text = Text(model, parts);
-        var tokens = TextParse.Parse(text, model.Length);
-        var (coder, models, trial, payload) = (new RangeEncoder(), new Models(model.Length), new Models(model.Length), new MemoryStream());
+        var tokens = TextParse.Parse(text);
+        var (coder, models, trial, payload) = (new RangeEncoder(), new Models(text.Length), new Models(text.Length), new MemoryStream());
         var (at, token) = (0, 0);
         var contexts = new byte[Chunk];
         for (var i = 0; i <= parts.Count; i++)
@@ -138,6 +138,7 @@ internal static class ModelPacker
             var record = part is null ? new TensorRecord() : new TensorRecord { Elements = part.Elements, Width = part.Width, Rotated = part.Rotated, Planes = [.. choices[i].Select(c => c.Record)] };
             for (var p = 0; p < planes.Length; p++)
                 if (planes[p].Length <= MostAdaptive && AdaptiveBits(trial, record.Set(p), planes[p]) is var bits && bits < choices[i][p].Bits && bits < MostOfRaw * 8 * planes[p].Length) record.Planes[p] = new PlaneRecord { Kind = PlaneRecord.Adaptive };
+            var encoders = record.Planes?.Select(p => p.Kind == PlaneRecord.Rans ? new RansEncoder(p) : null).ToArray();
             models.Number(coder, Models.TextLength, gap);
             models.Tensor(coder, record, long.MaxValue);
             for (var left = gap; left > 0; left--)
@@ -150,12 +151,12 @@ internal static class ModelPacker
                 }
             for (var first = 0; first < (part?.Elements ?? 0); first += Chunk)
                 for (var p = 0; p < planes.Length; p++)
-                    WriteChunk(planes[p].AsSpan(first, Math.Min(Chunk, planes[p].Length - first)), first, record, p);
+                    WriteChunk(planes[p].AsSpan(first, Math.Min(Chunk, planes[p].Length - first)), first, record, p, encoders![p]);
             at += gap + (part?.Span.Length ?? 0);
         }
-        return Assembled(model, coder.Finish(), payload);
+        return Assembled(model, text.Length, coder.Finish(), payload);
 
-        void WriteChunk(ReadOnlySpan<byte> chunk, int first, TensorRecord record, int p)
+        void WriteChunk(ReadOnlySpan<byte> chunk, int first, TensorRecord record, int p, RansEncoder? encoder)
         {
             var plane = record.Planes[p];
             if (plane.Kind == PlaneRecord.Raw) payload.Write(chunk);
@@ -164,12 +165,12 @@ internal static class ModelPacker
             else
             {
                 plane.Contexts(contexts, first, chunk.Length);
-                var words = RansEncoder.Encode(Strides.Divided(chunk, first, plane), contexts, plane);
+                var words = encoder!.Encode(Strides.Divided(chunk, first, plane), contexts);
                 models.Number(coder, Models.WordCount, words.Length);
-                Span<byte> bytes = stackalloc byte[2];
+                Span<byte> bytes = stackalloc byte[4];
                 foreach (var word in words)
                 {
-                    BinaryPrimitives.WriteUInt16LittleEndian(bytes, word);
+                    BinaryPrimitives.WriteUInt32LittleEndian(bytes, word);
                     payload.Write(bytes);
                 }
             }
@@ -196,12 +197,13 @@ internal static class ModelPacker
         return text.ToArray();
     }
 
-    private static byte[] Assembled(byte[] model, byte[] adaptive, MemoryStream payload)
+    private static byte[] Assembled(byte[] model, int text, byte[] adaptive, MemoryStream payload)
     {
         var packed = new MemoryStream();
         packed.Write("COB"u8);
         packed.WriteByte(PackedModelStream.Version);
         Varint(model.Length);
+        Varint(text);
         Span<byte> number = stackalloc byte[8];
         BinaryPrimitives.WriteUInt64LittleEndian(number, Hash(model));
         packed.Write(number);

@@ -72,6 +72,8 @@ namespace CompressOnBuild.Transport
 
             private static ulong Word(byte[] b, int i)
             {
+                // One load, where numbers lie in memory as in the file; by bytes this was a seventh of the time that a model takes.
+                if (global::System.BitConverter.IsLittleEndian) return global::System.BitConverter.ToUInt64(b, i);
                 unchecked
                 {
                     return (uint)(b[i] | b[i + 1] << 8 | b[i + 2] << 16 | b[i + 3] << 24) | (ulong)(uint)(b[i + 4] | b[i + 5] << 8 | b[i + 6] << 16 | b[i + 7] << 24) << 32;

@@ -13,8 +13,9 @@ namespace CompressOnBuild.Transport
             private readonly NumberModel numbers = new NumberModel(5), knots = new NumberModel(4);
             private readonly int[] choices = new int[(Sets + 8) * 16], classes = new int[2 * 17 * 16], ranges = new int[4 * 256], strides = new int[256], sizes = new int[17 * 16], heads = new int[16 * 16];
             private readonly int[] plain = new int[Sets * 256];
+            private readonly PlaneRecord[] before = new PlaneRecord[8];
 
-            /// <summary>For a model of <paramref name="length"/> bytes.</summary>
+            /// <summary>For a model whose text has <paramref name="length"/> bytes.</summary>
             internal Models(long length) { Text = new TextModel(length); }
 
             internal long Number(BinaryCoder coder, int context, long value) { return numbers.Code(coder, context, unchecked((uint)value)); }
@@ -39,7 +40,14 @@ namespace CompressOnBuild.Transport
                 record.Width = record.Rotated ? 1 << kind - 3 : 1 << kind;
                 if (record.Elements * record.Width > most) throw Damaged("its records do not fit");
                 if (given == null) record.Planes = new PlaneRecord[record.Width];
-                for (int p = 0; p < record.Width; p++) record.Planes[p] = Plane(coder, record.Planes[p], record.Set(p), record.Elements);
+                for (int p = 0; p < record.Width; p++)
+                {
+                    record.Planes[p] = Plane(coder, record.Planes[p], record.Set(p), record.Elements);
+                    if (given != null || record.Planes[p].Kind != PlaneRecord.Rans) continue;
+                    // Only one tensor is read at a time, and new large arrays cost as much as thousands of symbols.
+                    record.Planes[p].Prepare(before[p]);
+                    before[p] = record.Planes[p];
+                }
                 return record;
             }
 
@@ -56,7 +64,6 @@ namespace CompressOnBuild.Transport
                     if (given == null) record.Strides = new byte[Checked((elements - 1) / record.StrideLength + 1, elements)];
                     for (int i = 0; i < record.Strides.Length; i++) record.Strides[i] = (byte)coder.Tree(strides, 0, 8, record.Strides[i]);
                 }
-                record.Bits = PlaneRecord.LeastBits + Choice(coder, Sets + 1, 2, record.Bits - PlaneRecord.LeastBits);
                 int count = 1 + Choice(coder, Sets + 2, 4, given == null ? 0 : record.Tables.Length - 1);
                 if (count > 1)
                 {
@@ -73,7 +80,6 @@ namespace CompressOnBuild.Transport
                 }
                 if (given == null) record.Tables = new SymbolTable[count];
                 for (int i = 0; i < count; i++) record.Tables[i] = Table(coder, record.Tables[i], i > 0);
-                if (given == null) record.Prepare();
                 return record;
             }
 
@@ -142,11 +148,9 @@ namespace CompressOnBuild.Transport
         /// <summary>One byte of each element of a tensor.</summary>
         internal sealed class PlaneRecord
         {
-            internal const int Raw = 0, Adaptive = 1, Rans = 2, LeastBits = 11;
+            internal const int Raw = 0, Adaptive = 1, Rans = 2;
 
             internal int Kind;
-            /// <summary>M = 2^Bits.</summary>
-            internal int Bits = LeastBits;
             internal long RowLength = 1;
             /// <summary>A class below 16 for each row or column; null: all are 0. The highest context takes all sums above it.</summary>
             internal byte[] RowClasses, ColumnClasses;
@@ -154,26 +158,27 @@ namespace CompressOnBuild.Transport
             /// <summary>What the elements of each row of StrideLength are multiples of: only the factor is a symbol. Null: of 1.</summary>
             internal byte[] Strides;
             internal long StrideLength = 1;
-            /// <summary>For each context the symbol of each slot; for each context and symbol its frequency above the sum of those before.</summary>
-            internal byte[] Slots;
-            internal uint[] Symbols;
+            /// <summary>For each context and slot: the symbol in 8 bits, slot - c in 12 and f in 12.</summary>
+            internal uint[] Slots;
+            private byte[][] rows;
 
             internal static long MostClasses(long elements) { return global::System.Math.Min(4096 + elements / 8, 1 << 20); }
 
-            internal void Prepare()
+            /// <summary>Fills <see cref="Slots"/>: the array of <paramref name="used"/>, a plane that is no longer needed, where it is large enough.</summary>
+            internal void Prepare(PlaneRecord used)
             {
-                Slots = new byte[Tables.Length << Bits];
-                Symbols = new uint[Tables.Length << 8];
-                for (int context = 0, slot = 0; context < Tables.Length; context++)
+                unchecked
                 {
-                    int[] frequencies = Tables[context].Frequencies(Bits);
-                    uint before = 0;
-                    for (int symbol = 0; symbol < 256; symbol++)
+                    int count = Tables.Length << SymbolTable.Bits, slot = 0;
+                    uint[] slots = Slots = used != null && used.Slots.Length >= count ? used.Slots : new uint[count];
+                    foreach (SymbolTable table in Tables)
                     {
-                        int frequency = frequencies[symbol];
-                        Symbols[context << 8 | symbol] = (uint)frequency << 16 | before & 0xffff;
-                        before += (uint)frequency;
-                        for (int end = slot + frequency; slot < end; slot++) Slots[slot] = (byte)symbol;
+                        int[] frequencies = table.Frequencies();
+                        for (int symbol = 0; symbol < 256; symbol++)
+                        {
+                            uint entry = (uint)(frequencies[symbol] << 20 | symbol);
+                            for (int end = slot + frequencies[symbol]; slot < end; slot++, entry += 1 << 8) slots[slot] = entry;
+                        }
                     }
                 }
             }
@@ -203,22 +208,40 @@ namespace CompressOnBuild.Transport
                     return;
                 }
                 long row = first / RowLength;
-                int column = (int)(first % RowLength), highest = Tables.Length - 1;
+                int column = (int)(first % RowLength);
                 for (int i = 0; i < count; row++, column = 0)
                 {
                     int shared = RowClasses == null ? 0 : RowClasses[row], end = (int)global::System.Math.Min(count, i + RowLength - column);
                     if (ColumnClasses == null)
-                        for (byte context = (byte)global::System.Math.Min(shared, highest); i < end; i++) contexts[i] = context;
+                        for (byte context = Context(shared); i < end; i++) contexts[i] = context;
                     else
-                        for (; i < end; i++, column++) contexts[i] = (byte)global::System.Math.Min(shared + ColumnClasses[column], highest);
+                    {
+                        global::System.Buffer.BlockCopy(RowOf(shared), column, contexts, i, end - i);
+                        i = end;
+                    }
                 }
+            }
+
+            private byte Context(int classes) { return (byte)global::System.Math.Min(classes, Tables.Length - 1); }
+
+            /// <summary>The contexts of a whole row, the same for all rows of one class.</summary>
+            private byte[] RowOf(int shared)
+            {
+                if (rows == null) rows = new byte[16][];
+                if (rows[shared] == null)
+                {
+                    var row = new byte[ColumnClasses.Length];
+                    for (int i = 0; i < row.Length; i++) row[i] = Context(shared + ColumnClasses[i]);
+                    rows[shared] = row;
+                }
+                return rows[shared];
             }
         }
 
         /// <summary>How often the symbols of one context are: of each, or as a curve through knots.</summary>
         internal sealed class SymbolTable
         {
-            internal const int MostLevel = 8 * 20;
+            internal const int Bits = 12, MostLevel = 8 * 20;
             private static readonly int[] Distances = { 0, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192 };
             private static readonly int[] Powers = MakePowers();
 
@@ -249,8 +272,8 @@ namespace CompressOnBuild.Transport
                 return places;
             }
 
-            /// <summary>Frequencies of the 256 symbols; their sum is 2^<paramref name="bits"/>. Only symbols without weight have none.</summary>
-            internal int[] Frequencies(int bits)
+            /// <summary>Frequencies of the 256 symbols; their sum is M = 2^<see cref="Bits"/>, and none is M: it has 12 bits in a slot. No symbol with a weight is without one.</summary>
+            internal int[] Frequencies()
             {
                 unchecked
                 {
@@ -270,16 +293,16 @@ namespace CompressOnBuild.Transport
                     }
                     else
                         for (int i = 0; i < Count; i++) weights[First + i & 255] = Levels[i];
-                    return Normalized(weights, bits);
+                    return Normalized(weights);
                 }
             }
 
-            private static int[] Normalized(long[] weights, int bits)
+            private static int[] Normalized(long[] weights)
             {
                 long sum = 0;
                 foreach (long weight in weights) sum += weight;
                 if (sum == 0) throw Damaged("a table is empty");
-                int total = 1 << bits, left = total;
+                int total = 1 << Bits, left = total;
                 var frequencies = new int[256];
                 for (int i = 0; i < 256; i++)
                 {
@@ -295,6 +318,13 @@ namespace CompressOnBuild.Transport
                         frequencies[i] += step;
                         left -= step;
                     }
+                for (int i = 0; i < 256; i++)
+                {
+                    if (frequencies[i] < total) continue;
+                    frequencies[i]--;
+                    frequencies[i ^ 1]++;
+                    break;
+                }
                 return frequencies;
             }
 

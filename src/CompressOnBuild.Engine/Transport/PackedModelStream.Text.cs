@@ -26,12 +26,13 @@ namespace CompressOnBuild.Transport
             private readonly Mixer mixer = new Mixer(Inputs, 3 * 256);
             private int written, history, matchLeft;
 
+            /// <summary>For <paramref name="length"/> bytes of text: its tables are no larger than they need.</summary>
             internal TextModel(long length)
             {
                 int size = 1 << 10;
                 while (size < length && size < LargestWindow) size *= 2;
                 window = new byte[size];
-                while (hashBits < 16 && 1 << hashBits < size) hashBits++;
+                while (hashBits < 16 && 1 << hashBits < 4 * size) hashBits++;
                 literal[0] = new int[256];
                 for (int i = 1; i < Inputs; i++) literal[i] = new int[i == Orders ? 65536 : 1 << hashBits];
             }

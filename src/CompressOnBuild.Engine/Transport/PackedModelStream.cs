@@ -7,22 +7,18 @@
 // J. Ziv, A. Lempel: A universal algorithm for sequential data compression, 1977. M. Mahoney: Adaptive weighing of context models for lossless
 // data compression, 2005 (logistic mixing).
 //
-// The file: "COB", version 1; varint length of the model; XXH64 of the model; varint length of the adaptive stream; the low half of the XXH64 of
-// all that (32 bits); the adaptive stream; the payload. Numbers are little-endian. The model is a sequence of records, each
+// The file: "COB", version 2; varint length of the model; varint length of all its text; XXH64 of the model; varint length of the adaptive stream; the
+// low half of the XXH64 of all that (32 bits); the adaptive stream; the payload. Numbers are little-endian. The model is a sequence of records, each
 //     text        bytes of the graph (protobuf without large tensors), coded as Lempel-Ziv tokens
 //     tensor      its bytes, split into planes (byte p of each element; floats are first rotated left by 1 bit, which brings the exponent into
 //                 one byte), a plane in one of three ways:
 //       raw       in the payload
 //       adaptive  in the adaptive stream, each byte as 8 binary decisions: what is small
-//       rans      in the payload, in chunks of 65536 elements: four interleaved rANS states over 16-bit words, with a table of frequencies
-//                 for each context. The context of element i is row class [i / row length] + column class [i % row length]: weights of one
-//                 channel are spread alike
+//       rans      in the payload, in chunks of 65536 elements: four interleaved rANS states over 32-bit words (PackedModelStream.Rans.cs has
+//                 their steps), with a table of frequencies for each context. The context of element i is row class [i / row length] +
+//                 column class [i % row length]: weights of one channel are spread alike
 // Records, texts, tables and classes are in the adaptive stream: binary decisions with adaptive probabilities, by a range coder.
-//   Where all elements of a row are multiples of a number (weights that were quantized before), the symbols are the factors.
-//   Symbols of rANS: x state, in [2^16, 2^32) between symbols; M = 2^bits sum of frequencies; f frequency and c sum of the frequencies before.
-//   1 slot = x mod M; s = the symbol with c <= slot < c + f
-//   2 x = f (x div M) + slot - c
-//   3 if x < 2^16: x = 2^16 x + next word
+// Where all elements of a row are multiples of a number (weights that were quantized before), the symbols are the factors.
 namespace CompressOnBuild.Transport
 {
     /// <summary>The bytes of a model, decoded as they are read: the graph, then tensor by tensor. Forward only; the length is known. What is damaged is an InvalidDataException, at the latest with the last bytes.</summary>
@@ -30,11 +26,9 @@ namespace CompressOnBuild.Transport
     {
         /// <summary>Elements of a tensor that are decoded at once.</summary>
         internal const int Chunk = 1 << 16;
-        internal const int States = 4;
-        private const int WordsOfChunk = Chunk + 2 * States + 1;
-        internal const uint Lowest = 1u << 16;
+        private const int WordsOfChunk = Chunk / 2 + 2 * States; // one more than are ever taken
         internal const int MaxContexts = 16;
-        internal const int Version = 1;
+        internal const int Version = 2;
 
         private readonly global::System.IO.Stream source;
         private readonly long length;
@@ -49,8 +43,8 @@ namespace CompressOnBuild.Transport
         private bool broken;
         private TensorRecord tensor;
         private long elementsLeft, elementsMade;
-        private byte[] plane = new byte[Chunk], packed = new byte[2 * WordsOfChunk], contexts = new byte[Chunk];
-        private ushort[] words = new ushort[WordsOfChunk];
+        private byte[] packed = new byte[4 * WordsOfChunk], contexts = new byte[Chunk], plane;
+        private uint[] words = new uint[WordsOfChunk];
 
         /// <summary>Takes over <paramref name="source"/>, which starts with the packed model.</summary>
         internal PackedModelStream(global::System.IO.Stream source)
@@ -60,11 +54,12 @@ namespace CompressOnBuild.Transport
                 this.source = source;
                 try
                 {
-                    var header = new byte[40];
+                    var header = new byte[48];
                     int size = 0;
                     for (; size < 4; size++) header[size] = Next();
                     if (header[0] != 'C' || header[1] != 'O' || header[2] != 'B' || header[3] != Version) throw Damaged("it does not begin as one of this version does");
                     length = Varint(header, ref size);
+                    long text = Varint(header, ref size);
                     for (int i = 0; i < 8; i++) expected |= (ulong)(header[size++] = Next()) << (8 * i);
                     long side = Varint(header, ref size);
                     var check = new Hash64();
@@ -74,7 +69,7 @@ namespace CompressOnBuild.Transport
                     if (stored != (uint)check.Value) throw Damaged("its header is damaged");
                     if (side > int.MaxValue - 64) throw Damaged("its header is damaged");
                     coder = new RangeDecoder(ReadAll((int)side));
-                    models = new Models(length);
+                    models = new Models(text);
                     if (length == 0 && expected != hash.Value) throw Damaged("its checksum differs");
                 }
                 catch
@@ -215,6 +210,7 @@ namespace CompressOnBuild.Transport
                     int count = (int)global::System.Math.Min(elementsLeft, Chunk);
                     end = count * tensor.Width;
                     if (ready.Length < end) ready = new byte[end];
+                    if (plane == null && tensor.Width > 1) plane = new byte[Chunk];
                     for (int p = 0; p < tensor.Width; p++)
                     {
                         byte[] target = tensor.Width == 1 ? ready : plane;
@@ -244,60 +240,17 @@ namespace CompressOnBuild.Transport
                 for (int i = 0; i < count; i++) target[i] = (byte)models.Symbol(coder, tensor.Set(index), 0);
             }
             else
-            {
-                int size = (int)models.Number(coder, Models.WordCount, 0);
-                if (size < 2 * States || size > count + 2 * States) throw Damaged("a tensor has a wrong length");
-                Fill(packed, 0, 2 * size);
-                if (global::System.BitConverter.IsLittleEndian) global::System.Buffer.BlockCopy(packed, 0, words, 0, 2 * size);
-                else for (int i = 0; i < size; i++) words[i] = (ushort)(packed[2 * i] | packed[2 * i + 1] << 8);
-                record.Contexts(contexts, elementsMade, count);
-                Decode(record, target, count, contexts, words, size);
-                record.Multiply(target, elementsMade, count);
-            }
-        }
-
-        /// <summary>
-        /// Steps 1 to 3 for each element of a chunk; element i belongs to state i mod 4. Step 3 is without a branch, which no processor could
-        /// predict. No damage leads out of the arrays: an element takes one word at most.
-        /// </summary>
-        [global::System.Runtime.CompilerServices.MethodImpl((global::System.Runtime.CompilerServices.MethodImplOptions)512)] // AggressiveOptimization, where there is one: models are mostly read once, by code that was not yet hot
-        private static void Decode(PlaneRecord record, byte[] target, int count, byte[] contexts, ushort[] words, int size)
-        {
-            unchecked
-            {
-                byte[] slots = record.Slots;
-                uint[] symbols = record.Symbols;
-                int bits = record.Bits;
-                uint mask = (1u << bits) - 1;
-                uint x0 = words[0] | (uint)words[1] << 16, x1 = words[2] | (uint)words[3] << 16, x2 = words[4] | (uint)words[5] << 16, x3 = words[6] | (uint)words[7] << 16;
-                int next = 2 * States, i = 0, refill;
-                uint context, slot, s, e;
-                for (; i <= count - States; i += States)
+                unchecked
                 {
-                    context = contexts[i]; slot = x0 & mask; s = slots[(context << bits) + slot]; e = symbols[(context << 8) + s]; target[i] = (byte)s;
-                    x0 = (e >> 16) * (x0 >> bits) + slot - (e & 0xffff);
-                    refill = (int)(x0 >> 16) - 1 >> 31; x0 = x0 << (refill & 16) | words[next] & (uint)refill; next -= refill;
-                    context = contexts[i + 1]; slot = x1 & mask; s = slots[(context << bits) + slot]; e = symbols[(context << 8) + s]; target[i + 1] = (byte)s;
-                    x1 = (e >> 16) * (x1 >> bits) + slot - (e & 0xffff);
-                    refill = (int)(x1 >> 16) - 1 >> 31; x1 = x1 << (refill & 16) | words[next] & (uint)refill; next -= refill;
-                    context = contexts[i + 2]; slot = x2 & mask; s = slots[(context << bits) + slot]; e = symbols[(context << 8) + s]; target[i + 2] = (byte)s;
-                    x2 = (e >> 16) * (x2 >> bits) + slot - (e & 0xffff);
-                    refill = (int)(x2 >> 16) - 1 >> 31; x2 = x2 << (refill & 16) | words[next] & (uint)refill; next -= refill;
-                    context = contexts[i + 3]; slot = x3 & mask; s = slots[(context << bits) + slot]; e = symbols[(context << 8) + s]; target[i + 3] = (byte)s;
-                    x3 = (e >> 16) * (x3 >> bits) + slot - (e & 0xffff);
-                    refill = (int)(x3 >> 16) - 1 >> 31; x3 = x3 << (refill & 16) | words[next] & (uint)refill; next -= refill;
+                    int size = (int)models.Number(coder, Models.WordCount, 0);
+                    if (size < 2 * States || size > 2 * States + Paired(count) / 2) throw Damaged("a tensor has a wrong length");
+                    Fill(packed, 0, 4 * size);
+                    if (global::System.BitConverter.IsLittleEndian) global::System.Buffer.BlockCopy(packed, 0, words, 0, 4 * size);
+                    else for (int i = 0; i < size; i++) words[i] = (uint)(packed[4 * i] | packed[4 * i + 1] << 8 | packed[4 * i + 2] << 16 | packed[4 * i + 3] << 24);
+                    record.Contexts(contexts, elementsMade, count);
+                    Decode(record, target, count, contexts, words, size);
+                    record.Multiply(target, elementsMade, count);
                 }
-                for (; i < count; i++)
-                {
-                    uint x = x0;
-                    x0 = x1; x1 = x2; x2 = x3;
-                    context = contexts[i]; slot = x & mask; s = slots[(context << bits) + slot]; e = symbols[(context << 8) + s]; target[i] = (byte)s;
-                    x = (e >> 16) * (x >> bits) + slot - (e & 0xffff);
-                    refill = (int)(x >> 16) - 1 >> 31; x = x << (refill & 16) | words[next] & (uint)refill; next -= refill;
-                    x3 = x;
-                }
-                if (next != size || x0 != Lowest || x1 != Lowest || x2 != Lowest || x3 != Lowest) throw Damaged("a tensor does not end where it should");
-            }
         }
 
         private static void RotateRight(byte[] bytes, int count, int width)

@@ -28,7 +28,7 @@ internal static class PlaneChoice
         var best = Alone(plane);
         if (plane.Length >= LeastElements && best.Bits < 7.98 * plane.Length)
         {
-            var surprise = Surprise(best.Record, best.Record.Bits);
+            var surprise = Surprise(best.Record);
             var candidates = new List<(Classes Classes, double Bits)>();
             foreach (var length in rowLengths)
                 foreach (var step in (ReadOnlySpan<double>)[0.5, 1])
@@ -41,29 +41,25 @@ internal static class PlaneChoice
                 if (refined.Bits < best.Bits) best = refined;
             }
         }
-        best.Record.Prepare();
         return best;
     }
-
-    private static int TableBits(int elements) => elements < 1 << 15 ? 12 : elements < 1 << 17 ? 13 : 14;
 
     private static (PlaneRecord Record, double Bits) Alone(ReadOnlySpan<byte> plane)
     {
         var histogram = new long[256];
         foreach (var symbol in plane) histogram[symbol]++;
-        var bits = TableBits(plane.Length);
-        var (table, cost) = TableFit.Best(histogram, bits);
-        return (new PlaneRecord { Kind = PlaneRecord.Rans, Bits = bits, Tables = [table] }, cost + StateBits(plane.Length));
+        var (table, cost) = TableFit.Best(histogram);
+        return (new PlaneRecord { Kind = PlaneRecord.Rans, Tables = [table] }, cost + StateBits(plane.Length));
     }
 
-    /// <summary>What states and the number of words of each chunk take beyond the symbols.</summary>
-    private static double StateBits(int elements) => (elements + Chunk - 1) / Chunk * (States * 16 + 10.0);
+    /// <summary>What states and the number of words of each chunk take beyond the symbols: a state half of its upper word, on average.</summary>
+    private static double StateBits(int elements) => (elements + Chunk - 1) / Chunk * (States * 18 + 20.0);
 
-    private static float[] Surprise(PlaneRecord record, int bits)
+    private static float[] Surprise(PlaneRecord record)
     {
-        var frequencies = record.Tables[0].Frequencies(bits);
+        var frequencies = record.Tables[0].Frequencies();
         double most = frequencies.Max();
-        return [.. frequencies.Select(f => (float)Math.Log2(most / Math.Max(f, 0.5)))];
+        return [.. frequencies.Select(f => (float)BinaryLogarithm.Of(most / Math.Max(f, 0.5)))];
     }
 
     /// <summary>A class for each row and column of a plane.</summary>
@@ -104,7 +100,7 @@ internal static class PlaneChoice
         private static byte[] Octaves(double[] sums, double all, double step)
         {
             var mean = all / sums.Length;
-            var octaves = sums.Select(s => (int)Math.Round(Math.Log2(Math.Max(s, mean / 1e3) / mean) / step)).ToArray();
+            var octaves = sums.Select(s => (int)Math.Round(BinaryLogarithm.Of(Math.Max(s, mean / 1e3) / mean) / step)).ToArray();
             var sorted = octaves.Order().ToArray();
             var (low, high) = (sorted[sorted.Length / 100], sorted[^(1 + sorted.Length / 100)]);
             return [.. octaves.Select(o => (byte)Math.Clamp(o - low, 0, Math.Min(high - low, MostClass / 2)))];
@@ -119,7 +115,7 @@ internal static class PlaneChoice
                 var (sum, used) = (0L, 0);
                 foreach (var count in histogram) (sum, used) = (sum + count, used + (count > 0 ? 1 : 0));
                 foreach (var count in histogram)
-                    if (count > 0) bits += count * Math.Log2((double)sum / count);
+                    if (count > 0) bits += count * BinaryLogarithm.Of((double)sum / count);
                 bits += Math.Min(used, 40) * 3;
             }
             return bits;
@@ -149,7 +145,7 @@ internal static class PlaneChoice
                 var (best, least) = (0, double.PositiveInfinity);
                 for (var k = 0; k <= most; k++)
                 {
-                    var bits = sums[j * (most + 1) + k] - Math.Log2((counts[k] + 0.5) / classes.Length);
+                    var bits = sums[j * (most + 1) + k] - BinaryLogarithm.Of((counts[k] + 0.5) / classes.Length);
                     if (bits < least) (best, least) = (k, bits);
                 }
                 classes[j] = (byte)best;
@@ -172,7 +168,7 @@ internal static class PlaneChoice
                 {
                     // Neighbours count, too: histograms of a context are noisy.
                     var near = (histograms[k][s] * 2 + histograms[k][(s + 1) & 255] + histograms[k][(s + 255) & 255]) / 4.0;
-                    prices[k << 8 | s] = (float)-Math.Log2((near + Weight * (all[s] + 0.1) / (plane.Length + 25.6)) / sum);
+                    prices[k << 8 | s] = (float)-BinaryLogarithm.Of((near + Weight * (all[s] + 0.1) / (plane.Length + 25.6)) / sum);
                 }
             }
             return prices;
@@ -194,12 +190,12 @@ internal static class PlaneChoice
             // The lowest contexts that nobody uses are left out; unused ones between cost little.
             var histograms = Histograms(plane);
             var used = Array.FindLastIndex(histograms, h => h.Any(c => c > 0)) + 1;
-            var record = new PlaneRecord { Kind = PlaneRecord.Rans, Bits = TableBits(plane.Length / Math.Max(1, used / 2)), RowLength = Length, RowClasses = Rows, ColumnClasses = Columns };
+            var record = new PlaneRecord { Kind = PlaneRecord.Rans, RowLength = Length, RowClasses = Rows, ColumnClasses = Columns };
             var bits = ClassBits(Rows) + ClassBits(Columns) + StateBits(plane.Length) + 24;
             record.Tables = new SymbolTable[used];
             for (var k = 0; k < used; k++)
             {
-                (record.Tables[k], var cost) = TableFit.Best(histograms[k], record.Bits);
+                (record.Tables[k], var cost) = TableFit.Best(histograms[k]);
                 bits += cost;
             }
             return (record, used == 1 ? double.PositiveInfinity : bits);
@@ -210,7 +206,7 @@ internal static class PlaneChoice
             if (classes is null) return 0;
             var counts = new double[MostClass + 1];
             foreach (var c in classes) counts[c]++;
-            return 20 + counts.Where(c => c > 0).Sum(c => c * Math.Log2(classes.Length / c)) + 4 * counts.Count(c => c > 0);
+            return 20 + counts.Where(c => c > 0).Sum(c => c * BinaryLogarithm.Of(classes.Length / c)) + 4 * counts.Count(c => c > 0);
         }
     }
 }

@@ -51,7 +51,7 @@ internal sealed class RangeEncoder : PackedModelStream.BinaryCoder
 /// <summary>Counts what decisions cost instead of writing them.</summary>
 internal sealed class DecisionCost : PackedModelStream.BinaryCoder
 {
-    private static readonly float[] Costs = [.. Enumerable.Range(0, 4097).Select(i => (float)-Math.Log2(Math.Max(i, 0.5) / 4096))];
+    private static readonly float[] Costs = [.. Enumerable.Range(0, 4097).Select(i => (float)-BinaryLogarithm.Of(Math.Max(i, 0.5) / 4096))];
 
     /// <summary>In bits, so far.</summary>
     public double Bits { get; private set; }

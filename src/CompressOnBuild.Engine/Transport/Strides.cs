@@ -20,7 +20,7 @@ internal static class Strides
             var divisor = 0;
             foreach (var symbol in row) divisor = GreatestCommonDivisor(divisor, Math.Abs((int)(sbyte)symbol));
             strides[r] = (byte)Math.Max(1, divisor);
-            gain += row.Length * Math.Log2(strides[r]);
+            gain += row.Length * BinaryLogarithm.Of(strides[r]);
         }
         return gain > 4 * strides.Length ? strides : null;
     }

@@ -6,23 +6,23 @@ namespace CompressOnBuild.Transport;
 internal static class TableFit
 {
     /// <summary>The table and the bits of it and of the symbols.</summary>
-    public static (SymbolTable Table, double Bits) Best(ReadOnlySpan<long> histogram, int bits)
+    public static (SymbolTable Table, double Bits) Best(ReadOnlySpan<long> histogram)
     {
         var (first, count) = Range(histogram);
-        var best = Explicit(histogram, first, count, 1, bits);
+        var best = Explicit(histogram, first, count, 1);
         for (var detail = 2; detail <= 4; detail++)
-            if (Explicit(histogram, first, count, detail, bits) is var other && other.Bits < best.Bits) best = other;
+            if (Explicit(histogram, first, count, detail) is var other && other.Bits < best.Bits) best = other;
         // A curve has no zeros inside.
-        if (count >= 16 && Curve(histogram, first, count, bits) is var curve && curve.Bits < best.Bits) best = curve;
+        if (count >= 16 && Curve(histogram, first, count) is var curve && curve.Bits < best.Bits) best = curve;
         return best;
     }
 
     /// <summary>Bits of the symbols alone; infinite where one has no frequency.</summary>
-    public static double Bits(ReadOnlySpan<long> histogram, int[] frequencies, int bits)
+    public static double Bits(ReadOnlySpan<long> histogram, int[] frequencies)
     {
         double sum = 0;
         for (var s = 0; s < 256; s++)
-            if (histogram[s] > 0) sum += frequencies[s] == 0 ? double.PositiveInfinity : histogram[s] * (bits - Math.Log2(frequencies[s]));
+            if (histogram[s] > 0) sum += frequencies[s] == 0 ? double.PositiveInfinity : histogram[s] * (SymbolTable.Bits - BinaryLogarithm.Of(frequencies[s]));
         return sum;
     }
 
@@ -39,7 +39,7 @@ internal static class TableFit
         return ((end + 1) & 255, 256 - gap);
     }
 
-    private static (SymbolTable Table, double Bits) Explicit(ReadOnlySpan<long> histogram, int first, int count, int detail, int bits)
+    private static (SymbolTable Table, double Bits) Explicit(ReadOnlySpan<long> histogram, int first, int count, int detail)
     {
         long most = 0;
         foreach (var c in histogram) most = Math.Max(most, c);
@@ -56,10 +56,10 @@ internal static class TableFit
             own += level == 0 ? 0.7 : 1.6 + Math.Min(detail, System.Numerics.BitOperations.Log2((uint)level)) * 0.95;
         }
         if (most == 0) table.Levels[0] = 1;
-        return (table, own + Bits(histogram, table.Frequencies(bits), bits));
+        return (table, own + Bits(histogram, table.Frequencies()));
     }
 
-    private static (SymbolTable Table, double Bits) Curve(ReadOnlySpan<long> histogram, int first, int count, int bits)
+    private static (SymbolTable Table, double Bits) Curve(ReadOnlySpan<long> histogram, int first, int count)
     {
         // The centre: the most frequent symbol, noise smoothed away.
         var (centre, most) = (0, -1L);
@@ -79,9 +79,9 @@ internal static class TableFit
             var to = k == places.Length - 1 ? places[k] : (places[k] + places[k + 1]) / 2;
             double sum = 0.4;
             for (var i = from; i <= to; i++) sum += histogram[(first + i) & 255];
-            table.Levels[k] = Math.Clamp((int)Math.Round(8 * (4 + Math.Log2(sum / (to - from + 1)))), 0, SymbolTable.MostLevel);
+            table.Levels[k] = Math.Clamp((int)Math.Round(8 * (4 + BinaryLogarithm.Of(sum / (to - from + 1)))), 0, SymbolTable.MostLevel);
         }
-        var cost = Cost(histogram, table, bits);
+        var cost = Cost(histogram, table);
         for (var (round, step) = (0, 4); round < 4; round++, step = Math.Max(1, step / 2))
             for (var k = 0; k < places.Length; k++)
                 foreach (var change in (ReadOnlySpan<int>)[step, -step])
@@ -89,17 +89,17 @@ internal static class TableFit
                     var old = table.Levels[k];
                     if (old + change is < 0 or > SymbolTable.MostLevel) continue;
                     table.Levels[k] += change;
-                    var changed = Cost(histogram, table, bits);
+                    var changed = Cost(histogram, table);
                     if (changed < cost) cost = changed;
                     else table.Levels[k] = old;
                 }
         return (table, cost);
 
-        static double Cost(ReadOnlySpan<long> histogram, SymbolTable table, int bits)
+        static double Cost(ReadOnlySpan<long> histogram, SymbolTable table)
         {
             var own = 28.0;
-            for (var k = 0; k < table.Levels.Length; k++) own += 2 + 1.3 * Math.Log2(1 + Math.Abs(table.Levels[k] - (k == 0 ? 0 : table.Levels[k - 1])));
-            return own + Bits(histogram, table.Frequencies(bits), bits);
+            for (var k = 0; k < table.Levels.Length; k++) own += 2 + 1.3 * BinaryLogarithm.Of(1 + Math.Abs(table.Levels[k] - (k == 0 ? 0 : table.Levels[k - 1])));
+            return own + Bits(histogram, table.Frequencies());
         }
     }
 }

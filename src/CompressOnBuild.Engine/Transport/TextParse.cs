@@ -14,15 +14,14 @@ internal static class TextParse
 
     /// <summary>The tokens; they give <paramref name="text"/> again.</summary>
     /// <param name="text">All text of a model.</param>
-    /// <param name="length">Of the model, in bytes: sets the window.</param>
-    public static List<TextToken> Parse(byte[] text, long length)
+    public static List<TextToken> Parse(byte[] text)
     {
-        var (literals, prices) = (LiteralPrices(text, length), new TokenPrices());
+        var (literals, prices) = (LiteralPrices(text), new TokenPrices());
         var (best, least) = (new List<TextToken>(), double.PositiveInfinity);
         for (var round = 0; round < Rounds; round++)
         {
             var tokens = Cheapest(text, literals, prices);
-            var bits = Cost(tokens, length);
+            var bits = Cost(tokens, text.Length);
             if (bits < least) (best, least) = (tokens, bits);
             prices = new TokenPrices(tokens);
         }
@@ -43,9 +42,9 @@ internal static class TextParse
     }
 
     /// <summary>What each byte costs as a literal when all bytes are.</summary>
-    private static float[] LiteralPrices(byte[] text, long length)
+    private static float[] LiteralPrices(byte[] text)
     {
-        var (cost, model, prices) = (new DecisionCost(), new TextModel(length), new float[text.Length]);
+        var (cost, model, prices) = (new DecisionCost(), new TextModel(text.Length), new float[text.Length]);
         for (var i = 0; i < text.Length; i++)
         {
             var before = cost.Bits;
@@ -180,9 +179,9 @@ internal static class TextParse
                 }
             }
             var matches = old + fresh + 1f;
-            Literal = MathF.Log2((literals + matches) / (literals + 1));
-            var match = MathF.Log2((literals + matches) / matches);
-            (repeated, isNew) = (match + MathF.Log2(matches / (old + 0.5f)), match + MathF.Log2(matches / (fresh + 0.5f)));
+            Literal = (float)BinaryLogarithm.Of((literals + matches) / (literals + 1));
+            var match = (float)BinaryLogarithm.Of((literals + matches) / matches);
+            (repeated, isNew) = (match + (float)BinaryLogarithm.Of(matches / (old + 0.5f)), match + (float)BinaryLogarithm.Of(matches / (fresh + 0.5f)));
             ToPrices(which);
             for (var c = 0; c < 2; c++) ToPrices(lengths.AsSpan(c * Sizes, Sizes));
             for (var c = 0; c < 4; c++) ToPrices(distances.AsSpan(c * Sizes, Sizes));
@@ -206,7 +205,7 @@ internal static class TextParse
         {
             var sum = 0f;
             foreach (var count in counts) sum += count + 0.3f;
-            foreach (ref var count in counts) count = MathF.Log2(sum / (count + 0.3f));
+            foreach (ref var count in counts) count = (float)BinaryLogarithm.Of(sum / (count + 0.3f));
         }
     }
 }
