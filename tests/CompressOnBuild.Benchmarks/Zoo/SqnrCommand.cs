@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using CompressOnBuild.Planning;
+using CompressOnBuild.Runtime;
 using CompressOnBuild.Testing;
 
 namespace CompressOnBuild.Benchmarks.Zoo;
@@ -40,7 +41,7 @@ internal static class SqnrCommand
             return 2;
         }
         var npm = new NpmCache(Path.Combine(DotNet.RepositoryRoot, "artifacts", "npm"));
-        var table = new MarkdownTable("model", "class", ">scheme, bytes", ">scheme, dB", $">our {recipe}, bytes", $">our {recipe}, dB", ">difference", ">samples");
+        var table = new MarkdownTable("model", "class", ">scheme, bytes", ">scheme, dB", $">our {recipe}, bytes", $">our {recipe}, dB", ">difference", $">our latency / scheme's", ">samples");
         var gains = new Dictionary<string, List<double>>(StringComparer.Ordinal);
         foreach (var name in known.Where(n => chosen?.Contains(n) ?? true))
         {
@@ -55,18 +56,20 @@ internal static class SqnrCommand
             {
                 Console.Error.WriteLine($"{name}, {safety} ...");
                 var request = FidelityRow.Request(model, recipe, target, threads, Path.Combine(output, name, "out"));
-                var (theirs, ours) = Compressor.Make(request, NullCompressionLog.Instance, (made, original, data) =>
+                var (theirs, ours, speed) = Compressor.Make(request, NullCompressionLog.Instance, (made, original, data) =>
                 {
                     var size = new FileInfo(model.Model).Length;
                     var scheme = StaticScheme.Quantize(Onnx.OnnxReader.Load(model.Model), data!.CalibrationRuns(Recipe.Load(recipe).Calibration.Samples).Read(CancellationToken.None), bits);
-                    return (FidelityRow.Of(scheme, size, original, data, samples, 0), FidelityRow.Of(made.Bytes, size, original, data, samples, 0));
+                    var inputs = new Evaluation.SingleRuns(data.Splits.Gate, original, LatencyMeter.Inputs).Read(CancellationToken.None);
+                    var latency = LatencyMeter.Measure(Onnx.OnnxReader.Read(scheme), Onnx.OnnxReader.Read(made.Bytes), inputs, null, CancellationToken.None, TimeSpan.FromSeconds(5));
+                    return (FidelityRow.Of(scheme, size, original, data, samples, 0), FidelityRow.Of(made.Bytes, size, original, data, samples, 0), latency?.SpeedupMedian);
                 }, CancellationToken.None);
-                table.Add(name, safety, Text($"{theirs.Bytes}"), Text($"{theirs.Decibels:0.00}"), Text($"{ours.Bytes}"), Text($"{ours.Decibels:0.00}"), Text($"{ours.Decibels - theirs.Decibels:+0.00;-0.00;0.00}"), Text($"{ours.Samples}"));
+                table.Add(name, safety, Text($"{theirs.Bytes}"), Text($"{theirs.Decibels:0.00}"), Text($"{ours.Bytes}"), Text($"{ours.Decibels:0.00}"), Text($"{ours.Decibels - theirs.Decibels:+0.00;-0.00;0.00}"), speed is { } speedup ? Text($"{1 / speedup:0.00}x") : "-", Text($"{ours.Samples}"));
                 if (!gains.TryGetValue(safety, out var list)) gains.Add(safety, list = []);
                 list.Add(ours.Decibels - theirs.Decibels);
             }
         }
-        Console.WriteLine("Signal-to-noise ratio of the outputs against the original's. \"Scheme\" is a reproduction, in this engine, of the static scheme of ONNX Runtime's own quantizer (min-max ranges, uint8 activations per tensor, int8 weights per channel by absolute maximum, rounded to the nearest, no repair), not a run of that tool.\n");
+        Console.WriteLine("Signal-to-noise ratio of the outputs against the original's. \"Scheme\" is a reproduction, in this engine, of the static scheme of ONNX Runtime's own quantizer (min-max ranges, uint8 activations per tensor, int8 weights per channel by absolute maximum, rounded to the nearest, no repair), not a run of that tool. Latencies are medians of pairs of runs in turn, one thread.\n");
         Console.WriteLine(table);
         foreach (var (safety, list) in gains)
         {
