@@ -23,11 +23,13 @@ internal static class StaticScheme
     public static byte[] Quantize(Model original, IEnumerable<IReadOnlyDictionary<string, Tensor>> samples, int bits)
     {
         var prepared = original.Clone();
-        StandardRewrites.Run(prepared, constants =>
+        // What that tool's pre-processing folds, and not the forms that only ours are written in.
+        foreach (var rewrite in StandardRewrites.Create(constants =>
         {
             using var session = new Session(constants, new SessionSettings("folded"));
             return session.Run(new Dictionary<string, Tensor>());
-        });
+        }))
+            if (rewrite is not (OneHotLookup or ReshapeTargets or LayerNormalizationForm or GeluForm)) rewrite.Apply(prepared);
         if (prepared.Opset() < WeightDequantize.LowestOpset) prepared = OpsetConversion.Raise(prepared, WeightDequantize.LowestOpset).Model ?? prepared;
         var statistics = Calibrator.Run(prepared, samples, new CalibrationRequest { Values = [.. Planner.ValuesToObserve(prepared)] }, CancellationToken.None);
         var recipe = new Recipe { Name = "static", Calibration = new RecipeCalibration(CalibrationMethod.MinMax) };
