@@ -99,18 +99,12 @@ public sealed class Compressor
         var preparation = new Preparation(request, run, runtime, log, cancel);
         var (graph, movedToLoad) = preparation.Run(session, data, recipe);
         var restructured = Restructure(graph, recipe, data, evaluator, locked);
-        var prepared = restructured.Model;
-        // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
-        var statistics = locked is null || recipe.RoundsByCalibration ? preparation.Calibrate(prepared, data, recipe) : null;
-
-        var planner = new Planner(prepared, recipe, statistics, runtime);
-        var transformer = new Transformer(prepared, recipe.BiasCorrection && statistics is not null ? statistics.ChannelMeans : new Dictionary<string, float[]>(), statistics?.Grams, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel }, recipe.Rounding);
+        var ((prepared, statistics, planner, transformer), scales) = Scale(restructured.Model, preparation, recipe, locked);
         var repair = recipe.StatisticsMatching && statistics is not null && data is not null ? Repair(prepared, transformer, statistics, planner) : null;
-        if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
         var (plan, tried) = locked is null ? MakePlan(planner, transformer, repair, recipe, inputs) : (LockedPlan.Fit(locked.Plan, planner, request.LockPath), []);
         if (budget.CutShort)
             run.Warn(new Diagnostic(Severity.Warning, Codes.SearchCutShort, FormattableString.Invariant($"the search was cut short after {(request.TimeBudget ?? recipe.TimeBudget)!.Value.TotalSeconds} s: it had measured {restructured.Tried.Count + tried.Count} candidates and kept the best. A faster machine would find another plan. Allow more time (CompressOnBuildTimeBudget, or the recipe's 'timeBudget'), or commit a lock file (CompressOnBuildLock)."), request.Model));
-        plan = (repair?.Repair(plan) ?? transformer.WithBiases(plan)) with { Structure = restructured.Rounds.Count > 0 ? restructured.Rounds : null };
+        plan = (repair?.Repair(plan) ?? transformer.WithBiases(plan)) with { Structure = restructured.Rounds.Count > 0 ? restructured.Rounds : null, Scales = scales.Count > 0 ? scales : null };
         var (compressed, bytes) = Transform(transformer, plan, movedToLoad);
         statistics?.ForgetGrams();
 
@@ -158,6 +152,45 @@ public sealed class Compressor
         if (recipe.Steps.Count > 0)
             run.Warn(new Diagnostic(Severity.Warning, Codes.StepsNeedData, $"the recipe '{recipe.Name}' changes the graph in {recipe.Steps.Count} {(recipe.Steps.Count == 1 ? "step" : "steps")}, and what may go is seen on data, of which there is none: the graph stays as it is. Give EvaluationData or CalibrationData.", request.Model));
         return new Restructured(prepared, [], new Dictionary<string, int>(), [], 0, 0);
+    }
+
+    /// <summary>What plans are made with, on a model whose channels are scaled where the recipe wants that and it helps, or where the lock file says so.</summary>
+    private (Groundwork Ground, IReadOnlyList<ScaleDecision> Scales) Scale(Model prepared, Preparation preparation, Recipe recipe, LockEntry? locked)
+    {
+        if (!recipe.ScalesChannels) return (Lay(prepared, preparation, recipe, locked), []);
+        if (data is null)
+        {
+            run.Steps.Add("left channels between layers as they are: which factors help is seen on data, of which there is none");
+            return (Lay(prepared, preparation, recipe, locked), []);
+        }
+        var scaler = new Scaler(request, run, data, recipe, cancel);
+        log.Stage("scaling channels");
+        IReadOnlyList<ScaleDecision> scales = locked?.Plan.Scales ?? [];
+        Groundwork ground;
+        if (locked is not null) ground = Lay(scales.Count > 0 ? scaler.Follow(prepared, scales) : prepared, preparation, recipe, locked);
+        else
+        {
+            var ranges = scaler.RangesToObserve(prepared);
+            var few = new Lazy<IReadOnlyDictionary<string, Tensor>[]>(() => [.. data.CalibrationRuns(WidthSamples).Read(cancel)]);
+            var expected = new Lazy<Tensor[][]>(() => Outputs(session, few.Value));
+            (ground, scales) = scaler.Run(Lay(prepared, preparation, recipe, null, ranges), model => Lay(model, preparation, recipe, null, ranges), tried =>
+            {
+                using var candidate = new Session(tried.Transformer.Apply(scaler.Trial(tried.Planner)), run.Settings("compressed"));
+                return Fidelity.MeanDecibels(expected.Value, Outputs(candidate, few.Value));
+            });
+        }
+        if (scales.Count > 0) run.Steps.Add(Scaler.Sentence(scales));
+        return (ground, scales);
+    }
+
+    // Ranges and biases are in the lock file; how weights are rounded follows from what they are multiplied with.
+    private Groundwork Lay(Model prepared, Preparation preparation, Recipe recipe, LockEntry? locked, IReadOnlyDictionary<string, int>? channelRanges = null)
+    {
+        var statistics = locked is null || recipe.RoundsByCalibration ? preparation.Calibrate(prepared, data, recipe, channelRanges) : null;
+        var planner = new Planner(prepared, recipe, statistics, runtime);
+        var transformer = new Transformer(prepared, recipe.BiasCorrection && statistics is not null ? statistics.ChannelMeans : new Dictionary<string, float[]>(), recipe.RoundsByCalibration ? statistics?.Grams : null, new ParallelOptions { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel }, recipe.Rounding);
+        if (locked is null && data is not null && statistics is not null && recipe.ChoosesRanges) ChooseRanges(planner, transformer, session, data);
+        return new Groundwork(prepared, statistics, planner, transformer);
     }
 
     private OutputRepair Repair(Model prepared, Transformer transformer, Statistics seen, Planner planner)

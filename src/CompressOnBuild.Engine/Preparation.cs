@@ -66,8 +66,8 @@ internal sealed class Preparation(CompressionRequest request, PairedRun run, Cap
         return null;
     }
 
-    /// <summary>What the calibration samples show of a prepared model; null without data.</summary>
-    public Statistics? Calibrate(Model prepared, EvaluationData? data, Recipe recipe)
+    /// <summary>What the calibration samples show of a prepared model; null without data. <paramref name="channelRanges"/>: as <see cref="CalibrationRequest.ChannelRanges"/>.</summary>
+    public Statistics? Calibrate(Model prepared, EvaluationData? data, Recipe recipe, IReadOnlyDictionary<string, int>? channelRanges = null)
     {
         if (data is null) return null;
         log.Stage("calibrating");
@@ -77,7 +77,8 @@ internal sealed class Preparation(CompressionRequest request, PairedRun run, Cap
         return Calibrator.Run(prepared, runs.Read(cancel), new CalibrationRequest
         {
             SampleCount = count,
-            Values = [.. Planner.ValuesToObserve(prepared)],
+            Values = [.. Planner.ValuesToObserve(prepared).Union(channelRanges?.Keys ?? [])],
+            ChannelRanges = channelRanges ?? new Dictionary<string, int>(),
             ChannelMeans = Planner.MeansToObserve(prepared),
             Grams = Planner.GramsToObserve(prepared, recipe),
             Threads = run.Threads,

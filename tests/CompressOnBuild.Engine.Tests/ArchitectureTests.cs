@@ -26,6 +26,7 @@ public sealed partial class ArchitectureTests
         ("Evaluation", ["Onnx", "Runtime", "Numerics", "Kernels", "Diagnostics"]),
         ("Planning", ["Onnx", "Operators", "Weights", "Techniques", "Encodings", "Placement", "Calibration", "Diagnostics", "Numerics"]),
         ("Restructuring", ["Onnx", "Operators", "Techniques", "Calibration", "Planning", "Numerics", "Rewrites"]),
+        ("Scaling", ["Onnx", "Operators", "Weights", "Techniques", "Calibration", "Planning", "Rewrites", "Restructuring"]),
         ("Transport", ["Onnx"]),
         ("Caching", ["Diagnostics"]),
         ("Reporting", ["Diagnostics", "Onnx"]),

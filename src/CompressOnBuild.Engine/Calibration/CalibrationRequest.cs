@@ -11,6 +11,9 @@ internal sealed record CalibrationRequest
     /// <summary>Values whose mean per channel is wanted, with the axis of the channels (1 for Conv, -1 for MatMul; negative counts from the end). Each must be in <see cref="Values"/>.</summary>
     public IReadOnlyDictionary<string, int> ChannelMeans { get; init; } = new Dictionary<string, int>();
 
+    /// <summary>Values whose extremes are wanted per channel, with the axis of the channels as in <see cref="ChannelMeans"/>. Each must be in <see cref="Values"/>.</summary>
+    public IReadOnlyDictionary<string, int> ChannelRanges { get; init; } = new Dictionary<string, int>();
+
     /// <summary>Gram matrices of weights' inputs; the value of each must be in <see cref="Values"/>.</summary>
     public IReadOnlyList<GramRequest> Grams { get; init; } = [];
 

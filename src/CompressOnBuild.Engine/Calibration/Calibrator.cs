@@ -29,7 +29,7 @@ internal static class Calibrator
         var known = request.SampleCount > 0 ? request.SampleCount : samples.TryGetNonEnumeratedCount(out var listed) ? listed : 0;
         var grams = GramObservers(request.Grams, GramRows / Math.Max(1, known));
         foreach (var name in request.Values)
-            observers.TryAdd(name, new ValueObserver(name, request.ChannelMeans.TryGetValue(name, out var axis) ? axis : null, [.. request.Grams.Where(g => g.Value == name && grams.ContainsKey(g)).Select(g => grams[g]).Distinct()]));
+            observers.TryAdd(name, new ValueObserver(name, request.ChannelMeans.TryGetValue(name, out var axis) ? axis : null, request.ChannelRanges.TryGetValue(name, out var ranged) ? ranged : null, [.. request.Grams.Where(g => g.Value == name && grams.ContainsKey(g)).Select(g => grams[g]).Distinct()]));
 
         // What is known without running is read from where it is; the rest becomes outputs.
         var values = MainGraphValues(model.Graph);
@@ -68,10 +68,15 @@ internal static class Calibrator
         foreach (var (name, observer) in observers)
             if (observer.Finish() is { } statistics) result.Add(name, statistics);
         var gathered = new Dictionary<string, IReadOnlyList<double[]>>(StringComparer.Ordinal);
+        var rows = new Dictionary<string, long>(StringComparer.Ordinal);
         foreach (var observer in grams.GroupBy(g => g.Value, g => g.Key.Site))
             if (observer.Key.Finish() is { } matrices)
-                foreach (var site in observer) gathered.Add(site, matrices);
-        return new Statistics(count, result, gathered);
+                foreach (var site in observer)
+                {
+                    gathered.Add(site, matrices);
+                    rows.Add(site, observer.Key.Rows);
+                }
+        return new Statistics(count, result, gathered, rows);
     }
 
     /// <summary>One observer for all weights that meet the same rows, in the order of the weights until the bound of memory is reached.</summary>

@@ -25,6 +25,9 @@ internal sealed class GramObserver
     private int samples;
     private bool unusable;
 
+    /// <summary>How many rows each matrix is a sum of.</summary>
+    public long Rows { get; private set; }
+
     /// <param name="request">What to gather.</param>
     /// <param name="rowsPerSample">Rows taken from each sample, at most.</param>
     public GramObserver(GramRequest request, int rowsPerSample)
@@ -81,6 +84,7 @@ internal sealed class GramObserver
         if (shape.Length == 0 || shape[^1] != request.Inputs) { unusable = true; return; }
         foreach (var position in Positions(values.Length / request.Inputs, sample))
         {
+            Rows++;
             var row = Next();
             for (var i = 0; i < request.Inputs; i++) row[i] = values[position * request.Inputs + i];
         }
@@ -103,6 +107,7 @@ internal sealed class GramObserver
         var batch = (int)shape[0];
         foreach (var position in Positions(batch * outY * outX, sample))
         {
+            Rows++;
             var image = position / (outY * outX);
             var top = position / outX % outY * strideY - padY;
             var left = position % outX * strideX - padX;

@@ -9,11 +9,12 @@ internal sealed class Statistics
     private readonly Dictionary<string, ValueStatistics> values;
     private readonly Dictionary<string, IReadOnlyList<double[]>> grams;
 
-    internal Statistics(int samples, Dictionary<string, ValueStatistics> values, Dictionary<string, IReadOnlyList<double[]>>? grams = null)
+    internal Statistics(int samples, Dictionary<string, ValueStatistics> values, Dictionary<string, IReadOnlyList<double[]>>? grams = null, IReadOnlyDictionary<string, long>? gramRows = null)
     {
         Samples = samples;
         this.values = values;
         this.grams = grams ?? [];
+        GramRows = gramRows ?? new Dictionary<string, long>();
     }
 
     /// <summary>How many samples were run.</summary>
@@ -24,6 +25,9 @@ internal sealed class Statistics
 
     /// <summary>By name of the weight, where asked for: the sum of x x^T over rows x [K] it was multiplied with, [K, K] row-major, one for each group of a convolution.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<double[]>> Grams => grams;
+
+    /// <summary>How many rows the matrices of <see cref="Grams"/> are sums of.</summary>
+    public IReadOnlyDictionary<string, long> GramRows { get; }
 
     /// <summary>Mean of each channel by name of the value, where asked for.</summary>
     public IReadOnlyDictionary<string, float[]> ChannelMeans => values.Where(v => v.Value.ChannelMeans is not null)
@@ -69,4 +73,12 @@ internal sealed class ValueStatistics
 
     /// <summary>Mean of each channel over all samples and positions (non-finite elements as 0), where asked for and where the number of channels never changed; else null.</summary>
     public IReadOnlyList<double>? ChannelMeans { get; internal set; }
+
+    /// <summary>What each channel showed, where asked for and where the number of channels never changed and every element was finite; else null.</summary>
+    public ChannelRanges? ChannelRanges { get; internal set; }
 }
+
+/// <summary>Channels of one value, over all samples and positions.</summary>
+/// <param name="Min">Smallest element of each.</param>
+/// <param name="Max">Largest element of each.</param>
+internal sealed record ChannelRanges(IReadOnlyList<float> Min, IReadOnlyList<float> Max);

@@ -7,8 +7,9 @@ using CompressOnBuild.Onnx;
 namespace CompressOnBuild.Calibration;
 
 /// <summary>Gathers the statistics of one value, sample by sample. Memory does not grow with the samples.</summary>
-internal sealed class ValueObserver(string name, int? channelAxis, IReadOnlyList<GramObserver>? grams = null)
+internal sealed class ValueObserver(string name, int? channelAxis, int? rangeAxis = null, IReadOnlyList<GramObserver>? grams = null)
 {
+    private readonly ChannelRangeObserver? ranges = rangeAxis is { } axis ? new ChannelRangeObserver(axis) : null;
     private readonly ValueStatistics result = new(name);
     private float min = float.PositiveInfinity, max = float.NegativeInfinity;
     private long elements, channelElements;
@@ -55,6 +56,7 @@ internal sealed class ValueObserver(string name, int? channelAxis, IReadOnlyList
         if (result.Count > 0) (result.Min, result.Max) = (min, max);
         if (sums is not null && !channelsChanged && channelElements > 0)
             result.ChannelMeans = [.. sums.Select(s => s / ((double)channelElements / sums.Length))];
+        result.ChannelRanges = ranges?.Finish();
         return result;
     }
 
@@ -62,6 +64,7 @@ internal sealed class ValueObserver(string name, int? channelAxis, IReadOnlyList
     {
         if (values.IsEmpty) return;
         foreach (var gram in grams ?? []) gram.Read(values, shape);
+        ranges?.Read(values, shape);
         var (low, high, nonFinite) = FiniteRange.Of(values);
         result.NonFinite += nonFinite;
         result.Count += values.Length - nonFinite;

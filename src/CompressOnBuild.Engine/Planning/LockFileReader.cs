@@ -46,14 +46,15 @@ internal static class LockFileReader
 
     private static LockEntry Entry(PositionedJson json)
     {
-        var members = Members(json, "an entry", ["inputs", "weights", "activations", "biases", "joinRegions", "result"], ["structure", "gains"]);
+        var members = Members(json, "an entry", ["inputs", "weights", "activations", "biases", "joinRegions", "result"], ["structure", "scales", "gains"]);
         var inputs = Members(members["inputs"], "'inputs'", [], [.. Fingerprint.Known.Select(p => p.Name)]);
         return new LockEntry(
             new Fingerprint(inputs.ToDictionary(p => p.Key, p => p.Value.AsString(p.Key), StringComparer.Ordinal)),
             new Plan(Once(members["weights"], "weights", Weight, w => w.Site), Once(members["activations"], "activations", Value, v => v.Value),
                 members["joinRegions"].AsBool("joinRegions"), Once(members["biases"], "biases", Bias, b => b.Site),
                 members.TryGetValue("structure", out var structure) ? Structure(structure) : null,
-                members.TryGetValue("gains", out var gains) ? Once(gains, "gains", Gain, g => g.Site) : null),
+                members.TryGetValue("gains", out var gains) ? Once(gains, "gains", Gain, g => g.Site) : null,
+                members.TryGetValue("scales", out var scales) ? Once(scales, "scales", Scale, s => s.Constant) : null),
             Result(members["result"]));
     }
 
@@ -153,6 +154,12 @@ internal static class LockFileReader
     {
         var members = Members(json, "a gain", ["weight", "steps"]);
         return new GainDecision(members["weight"].AsString("weight"), Steps(members["steps"], Techniques.Quantization.StatisticsMatching.MostSteps));
+    }
+
+    private static ScaleDecision Scale(PositionedJson json)
+    {
+        var members = Members(json, "a scale", ["constant", "steps"]);
+        return new ScaleDecision(members["constant"].AsString("constant"), Steps(members["steps"], Techniques.Scaling.ScaleSteps.MostInAll));
     }
 
     private static int[] Steps(PositionedJson json, int most) => [.. json.AsString("steps").Split(' ').Select(s =>

@@ -38,6 +38,7 @@ internal static class LockFileWriter
             {{Lines(inputs)}}
                   },
             {{Structure(plan.Structure)}}
+            {{(plan.Scales is not { Count: > 0 } scales ? "" : $"      \"scales\": [\n{Lines(scales.OrderBy(s => s.Constant, StringComparer.Ordinal).Select(Scale))}\n      ],")}}
                   "weights": [
             {{Lines(plan.Weights.OrderBy(w => w.Site, StringComparer.Ordinal).Select(Weight))}}
                   ],
@@ -105,6 +106,8 @@ internal static class LockFileWriter
     private static string Bias(BiasDecision bias) => $"{{ \"weight\": {Text(bias.Site)}, \"steps\": \"{string.Join(' ', bias.Steps)}\" }}";
 
     private static string Gain(GainDecision gain) => $"{{ \"weight\": {Text(gain.Site)}, \"steps\": \"{string.Join(' ', gain.Steps)}\" }}";
+
+    private static string Scale(ScaleDecision scale) => $"{{ \"constant\": {Text(scale.Constant)}, \"steps\": \"{string.Join(' ', scale.Steps)}\" }}";
 
     private static string Metric(LockedMetric metric) =>
         $"  {{ \"name\": {Text(metric.Name)}, \"value\": {metric.Value.ToString("R", CultureInfo.InvariantCulture)}, \"samples\": {metric.Samples} }}";

@@ -23,6 +23,9 @@ internal sealed record BiasDecision(string Site, IReadOnlyList<int> Steps);
 /// <summary>What the scales of the weight <paramref name="Site"/> are multiplied with, one figure an output channel, as <see cref="Techniques.Quantization.StatisticsMatching.Gain"/> counts.</summary>
 internal sealed record GainDecision(string Site, IReadOnlyList<int> Steps);
 
+/// <summary>What the channels that the constant <paramref name="Constant"/> makes are divided by, and multiplied by again where they are summed, one figure a channel, as <see cref="Techniques.Scaling.ScaleSteps"/> counts.</summary>
+internal sealed record ScaleDecision(string Constant, IReadOnlyList<int> Steps);
+
 /// <summary>The whole plan: plain data, names only. What is executed, reported and locked.</summary>
 /// <param name="Weights">One decision for every site, in the model's order.</param>
 /// <param name="Values">Activations to quantize.</param>
@@ -30,4 +33,5 @@ internal sealed record GainDecision(string Site, IReadOnlyList<int> Steps);
 /// <param name="Biases">Biases to correct; null: not worked out yet, which <see cref="Transformer"/> does.</param>
 /// <param name="Structure">What changed the graph before: all other names are those of the model that it left. Null: nothing.</param>
 /// <param name="Gains">Scales to correct; null: none.</param>
-internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions, IReadOnlyList<BiasDecision>? Biases = null, IReadOnlyList<StructureRound>? Structure = null, IReadOnlyList<GainDecision>? Gains = null);
+/// <param name="Scales">Factors between layers, which stand in the model before anything is quantized. Null: none.</param>
+internal sealed record Plan(IReadOnlyList<WeightDecision> Weights, IReadOnlyList<ValueDecision> Values, bool JoinRegions, IReadOnlyList<BiasDecision>? Biases = null, IReadOnlyList<StructureRound>? Structure = null, IReadOnlyList<GainDecision>? Gains = null, IReadOnlyList<ScaleDecision>? Scales = null);

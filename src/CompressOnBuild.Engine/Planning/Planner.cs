@@ -67,9 +67,9 @@ internal sealed class Planner
     public static IReadOnlyDictionary<string, int> MeansToObserve(Model prepared) => SiteFinder.Find(prepared)
         .Where(s => s.IsObservable && s.Tensor.ElementType == ElementType.Float && s.SingleNode is { } n && n.Is("Conv")).Select(s => s.SingleNode!.Input(0)!.Name).Distinct().ToDictionary(n => n, _ => 1, StringComparer.Ordinal);
 
-    /// <summary>Gram matrices that repair the rounding of weights; none where the recipe does not want that.</summary>
+    /// <summary>Gram matrices that repair the rounding of weights, or say what it costs; none where the recipe does not want that.</summary>
     public static IReadOnlyList<GramRequest> GramsToObserve(Model prepared, Recipe recipe) =>
-        recipe.RoundsByCalibration ? WeightInputs.Of(SiteFinder.Find(prepared)) : [];
+        recipe.RoundsByCalibration || recipe.Smoothing ? WeightInputs.Of(SiteFinder.Find(prepared)) : [];
 
     /// <summary>The decision for one site when <paramref name="wanted"/> is asked for, at <paramref name="bits"/> bits where its activations stay floats.</summary>
     public WeightDecision Decide(Site site, WeightForm wanted, string because, int bits = 8, int block = 0) => FormTable.Resolve(site, wanted, opset, IsObserved(site), because, saturationSafe, FusedWeightsPay(site), bits, runtime, block);

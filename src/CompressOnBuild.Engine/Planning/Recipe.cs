@@ -88,6 +88,11 @@ public sealed record Recipe
     public bool BiasCorrection { get; init; } = true;
     /// <summary>Whether calibration data repair the rounding of weights (<see cref="Techniques.Quantization.ErrorFeedback"/>).</summary>
     public bool ErrorFeedback { get; init; } = true;
+    /// <summary>Whether channels between layers are scaled so that the weights on both sides have equal ranges (<see cref="Techniques.Scaling.CrossLayerEqualization"/>).</summary>
+    public bool Equalization { get; init; }
+    /// <summary>Whether channels of quantized activations are scaled towards equal ranges (<see cref="Techniques.Scaling.ScaleMigration"/>).</summary>
+    public bool Smoothing { get; init; }
+    internal bool ScalesChannels => Equalization || Smoothing;
     /// <summary>What changes the graph before weights are quantized, in order.</summary>
     public IReadOnlyList<RecipeStep> Steps { get; init; } = [];
     /// <summary>Whether how much a step takes away is found by measuring.</summary>
@@ -161,6 +166,8 @@ public sealed record Recipe
             if (TimeBudget is { } budget) text.Append(CultureInfo.InvariantCulture, $"timeBudget {budget.TotalSeconds:R}\n");
             if (RoundingDescent) text.Append("roundingDescent\n");
             if (StatisticsMatching) text.Append("statisticsMatching\n");
+            if (Equalization) text.Append("equalization\n");
+            if (Smoothing) text.Append("smoothing\n");
             if (Widths.Count > 0) text.Append(CultureInfo.InvariantCulture, $"widths {string.Join(",", Widths)}\n");
             if (Palettes.Count > 0) text.Append(CultureInfo.InvariantCulture, $"palettes {string.Join(",", Palettes)}\n");
             if (Sparsities.Count > 0) text.Append(CultureInfo.InvariantCulture, $"sparsities {string.Join(",", Sparsities.Select(v => v.ToString("R", CultureInfo.InvariantCulture)))}\n");

@@ -32,7 +32,7 @@ internal static class RecipeReader
     public static Recipe Read(byte[] bytes, string name, string file)
     {
         var root = PositionedJson.Parse(bytes, file, Kind);
-        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "steps", "rules", "widths", "palettes", "sparsities", "calibration", "biasCorrection", "errorFeedback", "roundingDescent", "statisticsMatching");
+        var members = Members(root, "the recipe", "$schema", "version", "description", "search", "timeBudget", "steps", "rules", "widths", "palettes", "sparsities", "calibration", "biasCorrection", "errorFeedback", "roundingDescent", "statisticsMatching", "equalization", "smoothing");
         if (!members.TryGetValue("version", out var version))
             throw root.Error(Codes.RecipeMissingKey, "'version' is missing. Valid is 1.");
         if (Integer(version, "version") != Version)
@@ -54,6 +54,8 @@ internal static class RecipeReader
             ErrorFeedback = !members.TryGetValue("errorFeedback", out var feedback) || Boolean(feedback, "errorFeedback"),
             RoundingDescent = members.TryGetValue("roundingDescent", out var descent) && Boolean(descent, "roundingDescent"),
             StatisticsMatching = members.TryGetValue("statisticsMatching", out var matching) && Boolean(matching, "statisticsMatching"),
+            Equalization = members.TryGetValue("equalization", out var equalization) && Boolean(equalization, "equalization"),
+            Smoothing = members.TryGetValue("smoothing", out var smoothing) && Boolean(smoothing, "smoothing"),
             BiasCorrection = !members.TryGetValue("biasCorrection", out var correction) || Boolean(correction, "biasCorrection"),
         };
     }

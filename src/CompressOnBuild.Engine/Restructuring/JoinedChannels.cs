@@ -9,6 +9,9 @@ internal sealed class JoinedChannels
     private readonly List<int> parents = [];
     private readonly List<string?> reasons = [];
 
+    /// <summary>How many there are.</summary>
+    public int Count => parents.Count;
+
     /// <summary>New channels that may go.</summary>
     public int[] New(int count)
     {
@@ -31,6 +34,9 @@ internal sealed class JoinedChannels
         while (parents[channel] != channel) channel = parents[channel] = parents[parents[channel]];
         return channel;
     }
+
+    /// <summary>Why it may not go; null: it may.</summary>
+    public string? Reason(int channel) => reasons[Root(channel)];
 
     /// <summary>Both are one from here on.</summary>
     public void Join(int a, int b)

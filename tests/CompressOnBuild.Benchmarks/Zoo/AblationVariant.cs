@@ -14,6 +14,9 @@ internal sealed record AblationVariant(string Technique, string Switched, Action
         new("error feedback", "errorFeedback false", r => r["errorFeedback"] = false),
         Toggle("rounding by coordinate descent", "roundingDescent"),
         Toggle("statistics matching", "statisticsMatching"),
+        Toggle("cross-layer equalization", "equalization"),
+        Toggle("scale migration", "smoothing"),
+        new("cross-layer equalization and scale migration", "equalization and smoothing true", r => (r["equalization"], r["smoothing"]) = (true, true)),
         new("bias correction and error feedback", "both false", r => (r["biasCorrection"], r["errorFeedback"]) = (false, false)),
         .. new[] { "minmax", "percentile", "mse" }.Select(method => new AblationVariant("calibration method", $"method {method}", r =>
         {

@@ -43,6 +43,29 @@ public class CalibratorTests
     }
 
     [TestMethod]
+    [DataRow(1), DataRow(-1)]
+    public void ChannelRangesAreThoseOfTheValue(int axis)
+    {
+        var samples = Samples(2);
+        var ranges = Calibrator.Run(Net(), samples, new CalibrationRequest { Values = ["x"], ChannelRanges = new Dictionary<string, int> { ["x"] = axis } }, default)["x"].ChannelRanges!;
+        Assert.HasCount(axis == 1 ? 3 : 8, ranges.Min);
+        for (var c = 0; c < ranges.Min.Count; c++)
+        {
+            var of = samples.SelectMany(s => s["x"].ToFloats().Where((_, i) => (axis == 1 ? i / 64 : i % 8) == c)).ToArray();
+            Assert.AreEqual((of.Min(), of.Max()), (ranges.Min[c], ranges.Max[c]));
+        }
+    }
+
+    [TestMethod]
+    public void NoChannelRangesOfWhatIsNoNumber()
+    {
+        var model = new ModelBuilder().Input("x", 1, 4).Output("y", 1, 4).Node("Log", ["x"], ["l"]).Node("Neg", ["l"], ["y"]).Build();
+        var statistics = Calibrator.Run(model, [Sample("x", Tensor.Create(new float[] { -1, 1, 1, 2 }, 1, 4))], new CalibrationRequest { Values = ["l", "x"], ChannelRanges = new Dictionary<string, int> { ["l"] = 1, ["x"] = 2 } }, default);
+        Assert.IsNull(statistics["l"].ChannelRanges);
+        Assert.IsNull(statistics["x"].ChannelRanges, "no such axis");
+    }
+
+    [TestMethod]
     public void ThreadsAndPassesDoNotChangeABit()
     {
         var samples = Samples(4);

@@ -20,7 +20,7 @@ public class LockFileTests
     {
         var hostile = "a\"b\\\n\u001b[31m ##vso[task] <<<<<<< µ";
         var plan = new Plan([new("d", WeightForm.Palette, "sparse-mask", 3, "") { Pruning = new(PruningMethod.SparseGpt, 1.0 / 3) }, new("c", WeightForm.Weights, "sparse-mask", 8, "") { Pruning = new(PruningMethod.Wanda, 0.5, 2, 4) }, new("b", WeightForm.None, null, 32, hostile, Codes.WeightTooSmall), new("a", WeightForm.Static, "qdq", 8, "12.5 µs", SaturationSafe: true)],
-            [new(hostile, new(0.1f, 255)), new("x", new(1.17549435E-38f, 0)), new("y", new(16777217f / 3, 7))], false, [new("a", [0, -16384, 16384])], Gains: [new("a", [512, 0, -512])]);
+            [new(hostile, new(0.1f, 255)), new("x", new(1.17549435E-38f, 0)), new("y", new(16777217f / 3, 7))], false, [new("a", [0, -16384, 16384])], Gains: [new("a", [512, 0, -512])], Scales: [new(hostile, [120, -120, 0])]);
         var inputs = new Fingerprint(new Dictionary<string, string> { ["model"] = new('a', 64), ["seed"] = "1" });
         var entry = new LockEntry(inputs, plan, new LockedResult(new('0', 64), 5_000_000_000, 0, [new("top1", 0.990667, 750), new("sqnr", -1.5, 1)], new('e', 64)));
         var bytes = LockFileWriter.Write(LockFile.Empty.With(Key, entry).With(hostile, entry with { Plan = new Plan([], [], true, []) }), "l");
@@ -30,6 +30,8 @@ public class LockFileTests
         CollectionAssert.AreEqual(plan.Weights.Reverse().ToArray(), same.Plan.Weights.ToArray(), "sorted by name");
         CollectionAssert.AreEquivalent(plan.Values.ToArray(), same.Plan.Values.ToArray());
         CollectionAssert.AreEqual(plan.Gains![0].Steps.ToArray(), same.Plan.Gains![0].Steps.ToArray());
+        Assert.AreEqual(hostile, same.Plan.Scales![0].Constant);
+        CollectionAssert.AreEqual(plan.Scales![0].Steps.ToArray(), same.Plan.Scales![0].Steps.ToArray());
         CollectionAssert.AreEqual(plan.Biases![0].Steps.ToArray(), same.Plan.Biases![0].Steps.ToArray());
         CollectionAssert.AreEqual(entry.Result.Metrics.ToArray(), same.Result.Metrics.ToArray());
         Assert.AreEqual(entry.Result.Evaluator, same.Result.Evaluator);

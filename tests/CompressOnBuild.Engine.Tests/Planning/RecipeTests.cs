@@ -146,6 +146,7 @@ public sealed class RecipeTests
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "rules": [ { "match": { "name": "" }, "form": "static" } ] }""").Sha256);
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "biasCorrection": false, "rules": [ { "form": "static" } ] }""").Sha256);
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "statisticsMatching": true, "rules": [ { "form": "static" } ] }""").Sha256);
+        Assert.HasCount(3, new[] { "", "\"equalization\": true, ", "\"smoothing\": true, " }.Select(k => Read("{ \"version\": 1, " + k + "\"rules\": [ { \"form\": \"static\" } ] }").Sha256).Distinct());
         Assert.AreNotEqual(a.Sha256, Read("""{ "version": 1, "roundingDescent": true, "rules": [ { "form": "static" } ] }""").Sha256);
     }
 
