@@ -58,32 +58,60 @@ internal sealed record ExpectedChanges(double Changed, double Lost)
 {
     // Of fewer the noise is not known.
     private const int Fewest = 20;
+    // Margins lie the denser the nearer to 0; of fewer than this the density is not known.
+    private const int ShareOfNearest = 20, FewestNearest = 10;
+    // Who is right among them does not follow from so few.
+    private const int ShareOfNear = 8;
 
     /// <summary>
     /// What noise as it was seen does to margins as they are. Of a good model a handful of samples change, and how many of few samples do is mostly
-    /// chance; but every sample says how far the model moves a margin, and every one has a margin that may be crossed.
-    /// <para>Symbols: m_i margin of sample i in the original, d_i what the other model added to it.</para>
+    /// chance; but every sample says how far the model moves a margin, and many have a margin that tells how densely they lie around 0.
+    /// <para>Symbols: m_i margin of sample i in the original, in ascending order; d_i what the other model added to it; c_i 1 where the original or its next best is
+    /// right (from wrong to wrong nothing is lost), else 0; l_i 1 where the original is, -1 where the next best is, else 0; k a twentieth of the samples, at least 10.</para>
     /// <para>1. Noise is that of the closer half of the decisions: where a class is far ahead, scores are large, and move by more.</para>
-    /// <para>2. changed = mean over i of the share of that half's d_j with m_i + d_j below 0, the mean over all pairs instead of only i = j, of samples
-    /// where the original or its next best is right: from wrong to wrong nothing is lost; lost = the same with the weight -1 where the next best is right.</para>
+    /// <para>2. C(x), the share of samples that noise -x changes, is the mean of c_i over all i, counted where m_i is below x. Below m_k, few margins are so small as the
+    /// noise: there it is a line from 0 to k/n, times the mean of c_i over the nearest eighth of all samples. L(x) is the same with l_i.</para>
+    /// <para>3. changed = mean of C(-d_j) over the noise, the mean over all pairs instead of only i = j; lost = mean of L(-d_j).</para>
     /// </summary>
     /// <param name="margins">Of the original.</param>
     /// <param name="after">The same margins in the other model.</param>
     public static ExpectedChanges? Of(IReadOnlyList<DecisionMargin> margins, IReadOnlyList<double> after)
     {
         if (margins.Count < Fewest) return null;
-        var closer = margins.Select((m, i) => (m.Nats, Noise: after[i] - m.Nats)).OrderBy(p => p.Nats).Take((margins.Count + 1) / 2).Select(p => p.Noise).Order().ToArray();
-        double changed = 0, lost = 0;
-        foreach (var m in margins)
+        var sorted = margins.Select((m, i) => (Margin: m, Noise: after[i] - m.Nats)).OrderBy(p => p.Margin.Nats).ToArray();
+        double[] nats = [.. sorted.Select(p => p.Margin.Nats)];
+        var n = sorted.Length;
+        int k = Math.Max(FewestNearest, n / ShareOfNearest), near = Math.Max(FewestNearest, n / ShareOfNear);
+        double[] changes = new double[n + 1], losses = new double[n + 1];
+        for (var i = 0; i < n; i++)
         {
-            var below = Array.BinarySearch(closer, -m.Nats);
-            // The first that does not cross.
-            if (below < 0) below = ~below;
-            while (below > 0 && closer[below - 1] == -m.Nats) below--;
-            var share = (double)below / closer.Length;
-            if (m.IsRight || m.NextIsRight) changed += share;
-            lost += m.IsRight ? share : m.NextIsRight ? -share : 0;
+            var m = sorted[i].Margin;
+            changes[i + 1] = changes[i] + (m.IsRight || m.NextIsRight ? 1.0 / n : 0);
+            losses[i + 1] = losses[i] + (m.IsRight ? 1.0 : m.NextIsRight ? -1.0 : 0) / n;
         }
-        return new(changed / margins.Count, lost / margins.Count);
+        double changed = 0, lost = 0;
+        var half = (n + 1) / 2;
+        foreach (var (_, noise) in sorted.AsSpan(0, half))
+        {
+            if (!(noise < 0)) continue;
+            var within = -noise < nats[k - 1];
+            var below = within ? near : Below(nats, -noise);
+            var share = within ? -noise / nats[k - 1] * k / near : 1;
+            changed += share * changes[below] / half;
+            lost += share * losses[below] / half;
+        }
+        return new(changed, lost);
+    }
+
+    /// <summary>How many of ascending numbers are below <paramref name="limit"/>.</summary>
+    private static int Below(double[] ascending, double limit)
+    {
+        var (low, high) = (0, ascending.Length);
+        while (low < high)
+        {
+            var middle = (low + high) / 2;
+            if (ascending[middle] < limit) low = middle + 1; else high = middle;
+        }
+        return low;
     }
 }

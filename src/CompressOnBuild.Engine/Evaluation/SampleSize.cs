@@ -6,6 +6,8 @@ namespace CompressOnBuild.Evaluation;
 internal static class SampleSize
 {
     private const double Most = 1e9;
+    /// <summary>At the limit itself half of all gates would be inconclusive, this far from it one of three.</summary>
+    private const double RoomForChance = 0.5;
 
     /// <summary>
     /// The number of samples, to two digits, at which the interval would lie on one side of <paramref name="limit"/> if the drop stayed what it is; null
@@ -41,9 +43,16 @@ internal static class SampleSize
         }
     }
 
-    /// <summary>The upper end of the interval of the primary metric's drop that <paramref name="samples"/> others would give, from margins where they are known.</summary>
-    public static double ExpectedHigh(Comparison measured, int samples) => measured.Expected is { } expected
-        ? MatchedShares.High(expected.Changed * samples, Math.Clamp(expected.Lost, 0, expected.Changed) * samples, samples) : ExpectedHigh(measured.Metrics[0], samples);
+    /// <summary>
+    /// The upper end of the interval of the primary metric's drop that <paramref name="samples"/> others would give. From margins where they are known: then the loss is
+    /// taken <see cref="RoomForChance"/> standard deviations (the root of the number of changes) above what is expected.
+    /// </summary>
+    public static double ExpectedHigh(Comparison measured, int samples)
+    {
+        if (measured.Expected is not { } expected) return ExpectedHigh(measured.Metrics[0], samples);
+        var changes = expected.Changed * samples;
+        return MatchedShares.High(changes, Math.Clamp(expected.Lost * samples + RoomForChance * Math.Sqrt(changes), 0, changes), samples);
+    }
 
     /// <summary>
     /// The upper end of the interval of the drop that <paramref name="samples"/> others would give: half of the drop counts, and a gain not at
