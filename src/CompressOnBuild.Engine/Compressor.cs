@@ -179,7 +179,7 @@ public sealed class Compressor
                 return Fidelity.MeanDecibels(expected.Value, Outputs(candidate, few.Value));
             });
         }
-        if (scales.Count > 0) run.Steps.Add(Scaler.Sentence(scales));
+        run.Steps.Add(scales.Count > 0 ? Scaler.Sentence(scales) : "scaled no channels between layers: there was no place, or the outputs of the quantized model did not come nearer to the original's");
         return (ground, scales);
     }
 

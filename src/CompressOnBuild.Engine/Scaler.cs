@@ -47,15 +47,17 @@ internal sealed class Scaler(CompressionRequest request, PairedRun run, Evaluati
             ScaleDecision[] scales = [.. places.Zip(choose(places)).Where(c => c.Second is { } steps && steps.Any(s => s != 0)).Select(c => new ScaleDecision(c.First.Name, c.Second!))];
             if (scales.Length == 0) return;
             if (double.IsNaN(reached)) reached = decibels(ground);
-            var tried = lay(ScaledModel.Apply(ground.Prepared, shapes, scales).Model!);
+            // Both techniques' factors at once on the model as it was, as a lock file has them: one rounding to floats.
+            var merged = new Dictionary<string, int[]>(total, StringComparer.Ordinal);
+            foreach (var (name, steps) in scales) merged[name] = merged.TryGetValue(name, out var before) ? [.. before.Zip(steps, (a, b) => a + b)] : [.. steps];
+            var tried = lay(ScaledModel.Apply(start.Prepared, shapes, [.. merged.Select(t => new ScaleDecision(t.Key, t.Value))]).Model!);
             var near = decibels(tried);
             if (!(near > reached + WorthIt))
             {
                 tried.Statistics?.ForgetGrams();
                 return;
             }
-            (ground, reached) = (tried, near);
-            foreach (var (name, steps) in scales) total[name] = total.TryGetValue(name, out var before) ? [.. before.Zip(steps, (a, b) => a + b)] : [.. steps];
+            (ground, reached, total) = (tried, near, merged);
         }
 
         IReadOnlyList<int[]?> Measured(IReadOnlyList<ScalePlace> places)

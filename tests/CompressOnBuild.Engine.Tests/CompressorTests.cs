@@ -65,6 +65,16 @@ public class CompressorTests
     }
 
     [TestMethod]
+    public void ALimitThatNoLossCouldBreakIsAnError()
+    {
+        using var model = new ModelCase(Network.Build()).With(Network.Unlabelled(Network.Pictures(16)));
+        var error = Assert.ThrowsExactly<CompressionException>(() => model.Run(r => r with { Metrics = ["agreement"], MaxAccuracyDrop = 10 }));
+        Assert.AreEqual(Codes.LimitNeverBroken, error.Diagnostic.Code);
+        StringAssert.Contains(error.Diagnostic.Message, "10 points are 0.1");
+        model.Run(r => r with { Metrics = ["agreement"], MaxAccuracyDrop = 1 });
+    }
+
+    [TestMethod]
     public void ALimitWithoutDataIsAnError()
     {
         using var model = new ModelCase(Network.Build());

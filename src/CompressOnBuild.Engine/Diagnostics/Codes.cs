@@ -256,6 +256,8 @@ public static class Codes
     /// <summary>An output that no metric scores was ruined.</summary>
     public const string OtherOutputRuined = "COB4008";
 
+    /// <summary>The limit is larger than any loss.</summary>
+    public const string LimitNeverBroken = "COB4012";
     /// <summary>The compressed model is worse than the accepted one.</summary>
     public const string Regressed = "COB4011";
     /// <summary>The compressed model is less accurate than allowed on processors without VNNI.</summary>

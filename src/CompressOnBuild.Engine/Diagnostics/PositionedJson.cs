@@ -72,7 +72,8 @@ internal sealed class PositionedJson
         catch (JsonException e)
         {
             // The runtime's message ends with a position of its own, which counts from 0.
-            var why = e.Message.Split(" LineNumber:", 2)[0].TrimEnd('.', ' ');
+            // What the parser says to whoever programs it is no advice for who writes the file.
+            var why = e.Message.Split(" LineNumber:", 2)[0].Replace(" Change the reader options", "", StringComparison.Ordinal).TrimEnd('.', ' ');
             var (line, column) = source.Position(source.LineStart((int)(e.LineNumber ?? 0)) + (int)(e.BytePositionInLine ?? 0));
             throw new CompressionException(notJson, $"{kind.What} is not valid JSON: {why}. Correct it here.", file, line, column, e);
         }

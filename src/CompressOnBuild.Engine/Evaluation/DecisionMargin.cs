@@ -40,8 +40,8 @@ internal sealed class DecisionMargin
     public double Under(Tensor output)
     {
         if (!output.ElementType.IsFloat() || output.Count <= Math.Max(1, decided)) return double.NegativeInfinity;
-        var ahead = Ahead(output.ToFloats(), decided, given).Nats;
-        return double.IsNaN(ahead) ? double.NegativeInfinity : ahead;
+        var scores = output.ToFloats();
+        return Array.Exists(scores, float.IsNaN) ? double.NegativeInfinity : Ahead(scores, decided, given).Nats;
     }
 
     private static (double Nats, int Next) Ahead(ReadOnlySpan<float> scores, int first, bool given)

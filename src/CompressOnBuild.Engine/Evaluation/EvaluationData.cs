@@ -34,7 +34,7 @@ internal sealed class EvaluationData : IDisposable
     public IEnumerable<Diagnostic> Warnings => datasets.SelectMany(d => d.Warnings).Concat(Splits.Warnings).Distinct();
 
     /// <summary>Opens what the request names; null when it names no data, which only a request without limits may do.</summary>
-    /// <exception cref="CompressionException">COB11xx for data that cannot be used, COB4005 for a limit without data.</exception>
+    /// <exception cref="CompressionException">COB11xx for data that cannot be used, COB4005 for a limit without data, COB4012 for one that nothing breaks.</exception>
     public static EvaluationData? Open(CompressionRequest request, Model model, Session original)
     {
         var evaluator = request.Evaluator is null ? null : EvaluatorAssembly.Load(request.Evaluator);
@@ -57,6 +57,8 @@ internal sealed class EvaluationData : IDisposable
             var output = OutputIndex(main, original);
             var first = new Walk(original, splits.Selection.Recurrence).Run(splits.Selection.Runs(0).First(), default)[output];
             var metrics = Resolve(request, own, main, first, [.. original.Outputs.Select(o => o.Name)]);
+            if (request.MaxAccuracyDrop is > 1 and var drop && metrics[0].IsWithinOne)
+                throw new CompressionException(Codes.LimitNeverBroken, FormattableString.Invariant($"MaxAccuracyDrop is {drop}, but {metrics[0].Name} lies within 0 and 1, so that no model could break it. Valid is 0 to 1; {drop} points are {drop / 100}."), request.Model);
             return new EvaluationData(datasets, original, splits, metrics, output, main.Configuration is { Output: not null } or { Decoding.Detections: not null }) { Decoding = main.Configuration.Decoding, Evaluator = evaluator };
         }
         catch

@@ -20,6 +20,9 @@ internal enum RoundingRepair { None = 0, ErrorFeedback = 1, Descent = 2 }
 /// </summary>
 internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, float[]> inputMeans, IReadOnlyDictionary<string, IReadOnlyList<double[]>>? grams = null, ParallelOptions? parallel = null, RoundingRepair repair = RoundingRepair.ErrorFeedback)
 {
+    /// <summary>Of matrices that weights which are rounded side by side may hold.</summary>
+    private const long RoundingBytes = 1L << 30;
+
     private readonly ConcurrentDictionary<(string Site, WeightForm Form, int Bits, int Block, bool Safe, PruningTarget? Pruning, bool Sparse), CompressedWeight> compressed = [];
     private readonly ThreadLocal<(string? Site, IReadOnlyList<ErrorFeedback.Feedback?>? Feedback)> last = new();
     private readonly ConcurrentDictionary<string, bool> repaired = new(StringComparer.Ordinal);
@@ -99,7 +102,10 @@ internal sealed class Transformer(Model prepared, IReadOnlyDictionary<string, fl
     {
         var missing = plan.Weights.Where(d => d.Encoding is not null && !compressed.ContainsKey(Key(d))).ToArray();
         if (missing.Length < 2) return;
-        Parallel.ForEach(Partitioner.Create(missing, loadBalance: true), parallel ?? new ParallelOptions(), decision =>
+        // H, its copy and U of each that is at work.
+        var largest = missing.Max(d => grams is not null && sites.TryGetValue(d.Site, out var s) && grams.TryGetValue(s.Name, out var g) && g.Count > 0 ? g.Max(m => (long)m.Length) : 0);
+        var most = (int)Math.Clamp(RoundingBytes / Math.Max(1, 3 * sizeof(double) * largest), 1, parallel is { MaxDegreeOfParallelism: > 0 and var given } ? given : Environment.ProcessorCount);
+        Parallel.ForEach(Partitioner.Create(missing, loadBalance: true), new ParallelOptions { MaxDegreeOfParallelism = most, CancellationToken = parallel?.CancellationToken ?? default }, decision =>
         {
             Weight(sites[decision.Site], decision);
             last.Value = default;

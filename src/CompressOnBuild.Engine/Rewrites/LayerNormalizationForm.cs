@@ -80,7 +80,7 @@ internal sealed class LayerNormalizationForm : IRewrite
                 var epsilon = Both(grown).Where(p => p.Second.Fixed() is { Count: 1, ElementType: ElementType.Float } && IsVariance(p.First, x, mean, centred, shape, axis, symbols)).Select(p => p.Second.Fixed()!.ToFloats()[0]).FirstOrDefault();
                 var n = (int)shape[axis].Number;
                 if (!(epsilon > 0) || PerPlace(g, shape.Length, axis, n) is not { } gammas || PerPlace(b, shape.Length, axis, n) is not { } betas) continue;
-                if (!IsWritten(scaled, sub, grown, axis, shape.Length) && StaysInside(add, x, shown)) return new Match(x, axis, shape.Length, epsilon, gammas, betas);
+                if (!IsWritten(scaled, sub, grown, axis, shape.Length) && StaysInside(add, x, shape.Length, shown)) return new Match(x, axis, shape.Length, epsilon, gammas, betas);
             }
             return null;
         }
@@ -176,14 +176,15 @@ internal sealed class LayerNormalizationForm : IRewrite
             return tensor.Shape[tensor.Rank - (rank - axis)] == n ? values : null;
         }
 
-        /// <summary>Whether everything between x and the sum is read by nothing else.</summary>
-        private static bool StaysInside(Node add, Value x, HashSet<Value> shown)
+        /// <summary>Whether everything between x and the sum is read by nothing else, and no constant adds an axis.</summary>
+        private static bool StaysInside(Node add, Value x, int rank, HashSet<Value> shown)
         {
             var inside = new HashSet<Node> { add };
             var open = new Stack<Node>([add]);
             while (open.TryPop(out var node))
                 foreach (var input in node.Inputs)
                     if (input is not null && input != x && input.Constant is null && input.Producer is { } producer && IsOfData(input) && inside.Add(producer)) open.Push(producer);
+            if (inside.Any(n => n.OpType is "Add" or "Sub" or "Mul" or "Div" or "Pow" or "Max" && n.Inputs.Any(i => i?.Constant?.Rank > rank))) return false;
             return inside.All(n => n == add || n.Outputs.All(o => o is null || !shown.Contains(o) && o.Uses.All(u => inside.Contains(u.Node))));
         }
 

@@ -6,8 +6,8 @@ namespace CompressOnBuild.Rewrites;
 /// Writes the target of a Reshape as a constant where the model computes it: exporters of dynamic batches ask an input for its shape (Shape, Slice,
 /// Concat) and say again what the number of elements says already.
 /// Legal when
-/// - every element of the target is a positive number, or equals the length of the input's axis at the same place (written as 0), or is the only other one
-///   (written as -1): Reshape keeps the number of elements, so that one follows (<see cref="SymbolicShapes"/>);
+/// - every element of the target is a positive number, but for one that is not known (written as -1: Reshape keeps the number of elements, so that it follows), or for
+///   some that equal the length of the input's axis at the same place (written as 0; <see cref="SymbolicShapes"/>);
 /// - allowzero is 0.
 /// </summary>
 internal sealed class ReshapeTargets : IRewrite
@@ -43,11 +43,12 @@ internal sealed class ReshapeTargets : IRewrite
             {
                 { Of: null, Number: > 0 and var number } => number,
                 { Of: null } => 0,
-                { } named when from is not null && i < from.Length && from[i] == named => 0,
+                { } named when elements.Count(e => e is not { Of: null }) > 1 && from is not null && i < from.Length && from[i] == named => 0,
                 _ => -1,
             };
             if (shape[i] == 0 && elements[i] is { Of: null }) return null;
         }
-        return shape.Count(d => d == -1) <= 1 ? shape : null;
+        // ONNX Runtime divides by the product of the others to find -1, and a copied length may be 0.
+        return shape.Count(d => d == -1) switch { 0 => shape, 1 when !shape.Contains(0) => shape, _ => null };
     }
 }

@@ -128,11 +128,11 @@ internal sealed class ChannelFlow
         var input = LabelsOf(node.Input(0));
         if (node.Int("transA", 0) != 0 || Own(node, 1) is not { Rank: 2 } w || !HasFixedBias(node)) { BlockInputs(node); return; }
         var rows = node.Int("transB", 0) != 0 ? 1 : 0;
-        if (input is { Axis: 1 }) slots.Add(new ScaleSlot(node, 1, ChannelIndex.Along(w.Shape, rows), input.Channels, Consumes: true));
+        if (input is { Axis: 1 } && input.Channels.Length == w.Shape[rows]) slots.Add(new ScaleSlot(node, 1, ChannelIndex.Along(w.Shape, rows), input.Channels, Consumes: true));
         else if (input is not null) Block(input);
         var n = (int)w.Shape[1 - rows];
         var bias = node.Input(2)?.Constant;
-        if (bias is not null && (bias.Count != n || bias.Shape[^1] != n)) return; // not one figure a channel
+        if (bias is not null && (bias.Count != n || bias.Rank == 0 || bias.Shape[^1] != n)) return; // not one figure a channel
         Make(node, 1, n, (1, ChannelIndex.Along(w.Shape, 1 - rows)), Bias(node, n));
     }
 
@@ -141,7 +141,7 @@ internal sealed class ChannelFlow
         var (a, b) = (LabelsOf(node.Input(0)), LabelsOf(node.Input(1)));
         if (Own(node, 1) is { Rank: 2 } w && shapeOf(node.Input(0)!) is { Count: >= 2 } left)
         {
-            if (a is not null && a.Axis == left.Count - 1) slots.Add(new ScaleSlot(node, 1, ChannelIndex.Along(w.Shape, 0), a.Channels, Consumes: true, a.Axis));
+            if (a is not null && a.Axis == left.Count - 1 && a.Channels.Length == w.Shape[0]) slots.Add(new ScaleSlot(node, 1, ChannelIndex.Along(w.Shape, 0), a.Channels, Consumes: true, a.Axis));
             else if (a is not null) Block(a);
             Make(node, left.Count - 1, (int)w.Shape[1], (1, ChannelIndex.Along(w.Shape, 1)));
             return;
@@ -206,7 +206,10 @@ internal sealed class ChannelFlow
     private void Follow(Node node, int input)
     {
         if (node.Inputs.Where((v, i) => i != input && LabelsOf(v) is not null).Any() || LabelsOf(node.Input(input)) is not { } known || shapeOf(node.Input(input)!) is not { } from || shapeOf(node.Output(0)!) is not { } to) { BlockInputs(node); return; }
-        labels[node.Output(0)!] = known with { Axis = known.Axis + to.Count - from.Count };
+        var axis = known.Axis + to.Count - from.Count;
+        // One channel that is spread over many is a factor of all of them.
+        if (to[axis] != known.Channels.Length) { BlockInputs(node); return; }
+        labels[node.Output(0)!] = known with { Axis = axis };
     }
 
     // 0 and infinity are the bounds that stay what they are.

@@ -22,14 +22,18 @@ internal static class ScaledModel
     public static (Model? Model, string? Misfit) Apply(Model prepared, Statistics? shapes, IReadOnlyList<ScaleDecision> decisions)
     {
         var model = prepared.Clone();
-        var places = Places(model, shapes).ToDictionary(p => p.Name, StringComparer.Ordinal);
-        var constants = new ScaledConstants();
+        var places = Places(model, shapes);
+        var wanted = new Dictionary<string, IReadOnlyList<int>>(StringComparer.Ordinal);
         foreach (var (name, steps) in decisions)
         {
-            if (!places.TryGetValue(name, out var place)) return (null, $"no channels that can be scaled are made by '{name}'");
+            if (places.FirstOrDefault(p => p.Name == name) is not { } place) return (null, $"no channels that can be scaled are made by '{name}'");
             if (place.Count != steps.Count) return (null, $"'{name}' makes {place.Count} channels that can be scaled, not {steps.Count}");
-            constants.Scale(place, [.. steps.Select(ScaleSteps.Factor)]);
+            wanted[name] = steps;
         }
+        // In the order of the graph, whatever that of the decisions is: it says who keeps the name of a constant that two of them share.
+        var constants = new ScaledConstants();
+        foreach (var place in places)
+            if (wanted.TryGetValue(place.Name, out var steps)) constants.Scale(place, [.. steps.Select(ScaleSteps.Factor)]);
         constants.Write();
         return (model, null);
     }

@@ -55,14 +55,15 @@ public class LayerNormalizationFormTests
         Assert.AreEqual(0, new LayerNormalizationForm().Apply(Apart("squares", "reciprocal", gammaFirst: true, epsilon: 0)));
         Assert.AreEqual(0, new LayerNormalizationForm().Apply(Apart("squares", "reciprocal", gammaFirst: true, shows: true)));
         Assert.AreEqual(0, new LayerNormalizationForm().Apply(Apart("squares", "reciprocal", gammaFirst: true, gamma: [1, 4, 1]))); // along another axis
+        Assert.AreEqual(0, new LayerNormalizationForm().Apply(Apart("squares", "reciprocal", gammaFirst: true, epsilonShape: [1, 1, 1, 1]))); // adds an axis
     }
 
     /// <summary>A layer normalization [B, 4, N] as exporters write it: <paramref name="variance"/> mean(x^2) - mean^2 or of centred values, <paramref name="root"/> how it divides.</summary>
-    private static Model Apart(string variance, string root, bool gammaFirst, bool keeps = true, int opset = 13, int axis = 2, float factor = 1f / N, float epsilon = 1e-5f, bool shows = false, long[]? gamma = null)
+    private static Model Apart(string variance, string root, bool gammaFirst, bool keeps = true, int opset = 13, int axis = 2, float factor = 1f / N, float epsilon = 1e-5f, bool shows = false, long[]? gamma = null, long[]? epsilonShape = null)
     {
         var shape = axis == 2 ? new long[] { -1, 4, N } : [-1, N, 4];
         var perPlace = gamma ?? (axis == 2 ? [N] : [1, N, 1]);
-        var builder = new ModelBuilder(opset).Input("z", shape).Output("y", shape).Node("Neg", ["z"], ["x"]).Initializer("axis", Tensor.Create([(long)axis], 1)).Initializer("n", Tensor.Scalar(factor)).Initializer("epsilon", Tensor.Scalar(epsilon))
+        var builder = new ModelBuilder(opset).Input("z", shape).Output("y", shape).Node("Neg", ["z"], ["x"]).Initializer("axis", Tensor.Create([(long)axis], 1)).Initializer("n", Tensor.Scalar(factor)).Initializer("epsilon", Tensor.Create([epsilon], epsilonShape ?? []))
             .Initializer("zero", Tensor.Scalar(0f)).Initializer("one", Tensor.Scalar(1f)).Initializer("minus-half", Tensor.Scalar(-0.5f)).Weight("gamma", 3, 1, perPlace).Weight("beta", 4, 1, axis == 2 ? [N] : [1, N, 1])
             .Initializer("put", Tensor.Create([-1L, 4L, 1L], 3));
         void Mean(string of, string to)

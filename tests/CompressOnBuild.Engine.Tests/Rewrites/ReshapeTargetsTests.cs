@@ -31,6 +31,24 @@ public class ReshapeTargetsTests
         .Node("Concat", ["n", "six"], ["t"], NodeAttribute.Int("axis", 0)).Node("Reshape", ["x", "t"], ["y"]).Build(), 0, run: false);
 
     [TestMethod]
+    public void AnEmptyBatchStillRuns()
+    {
+        Equivalence.Holds(Asked([6L, 4L], [2L], [12L]), Written(Asked([6L, 4L], [2L], [12L]), 1), 0, [0]);
+        // [N, ?]: the product of two lengths is not followed; a copied length that may be 0 beside an open one is refused by the runtime.
+        var model = new ModelBuilder().Input("x", -1, 12, 64).Output("y", -1, 768).Node("Shape", ["x"], ["s"]).Initializer("zero", Tensor.Create([0L], 1)).Initializer("one", Tensor.Create([1L], 1)).Initializer("two", Tensor.Create([2L], 1))
+            .Node("Gather", ["s", "zero"], ["n"]).Node("Gather", ["s", "one"], ["a"]).Node("Gather", ["s", "two"], ["b"]).Node("Mul", ["a", "b"], ["c"]).Node("Concat", ["n", "c"], ["t"], NodeAttribute.Int("axis", 0)).Node("Reshape", ["x", "t"], ["y"]).Build();
+        Equivalence.Holds(model, Written(model, 0), 0, [0]);
+    }
+
+    private static Model Written(Model model, int expected)
+    {
+        var written = model.Clone();
+        foreach (var output in written.Graph.OutputInfos) if (output.Type.TensorType.Shape is { Dim.Count: 0 }) output.Type.TensorType.Shape = null;
+        Assert.AreEqual(expected, new ReshapeTargets().Apply(written));
+        return written;
+    }
+
+    [TestMethod]
     public void AReshapeAndAnExpandToTheVeryShapeThatIsThereGo()
     {
         // As a broadcast is exported: the mean is put into the shape that the model asks for, and then widened to the same shape.

@@ -55,6 +55,34 @@ public class ChannelFlowTests
     }
 
     [TestMethod]
+    public void OneChannelThatIsSpreadOverManyIsNone()
+    {
+        // A gate of one channel times values that cannot be scaled: no place between the gate and the layer that reads all of them.
+        var model = new ModelBuilder().Input("x", 4, 8).Output("y", 4, 3).Weight("wg", 1, 0.5f, 8, 1).Weight("wv", 2, 0.5f, 8, C).Weight("wo", 3, 0.5f, C, 3).Node("MatMul", ["x", "wg"], ["s"]).Node("MatMul", ["x", "wv"], ["u"]).Node("Tanh", ["u"], ["v"])
+            .Node("Mul", ["s", "v"], ["p"]).Node("MatMul", ["p", "wo"], ["y"]).Build();
+        Assert.IsEmpty(ScaledModel.Places(model, Shapes(model)));
+    }
+
+    [TestMethod]
+    public void AScalarBiasIsNoChannels()
+    {
+        var model = new ModelBuilder().Input("x", 4, 8).Output("y", 4, 1).Weight("w1", 1, 0.5f, 8, C).Weight("w2", 2, 0.5f, C, 1).Initializer("c", Tensor.Scalar(0.5f)).Node("Gemm", ["x", "w1"], ["h"]).Node("Relu", ["h"], ["r"]).Node("Gemm", ["r", "w2", "c"], ["y"]).Build();
+        Assert.HasCount(1, ScaledModel.Places(model, Shapes(model)));
+    }
+
+    [TestMethod]
+    public void TheOrderOfTheDecisionsDoesNotChangeABit()
+    {
+        // Two layers share a bias: who keeps its name is decided by the graph, and a lock file has another order.
+        var model = new ModelBuilder().Input("x", 2, 3, 8, 8).Output("y", -1, -1, -1, -1).Weight("w2", 1, 0.5f, C, 3, 1, 1).Weight("w10", 2, 0.5f, C, C, 1, 1).Weight("b", 3, 0.5f, C).Weight("w3", 4, 0.5f, 2, C, 1, 1)
+            .Node("Conv", ["x", "w2", "b"], ["h"]).Node("Relu", ["h"], ["r"]).Node("Conv", ["r", "w10", "b"], ["g"]).Node("Relu", ["g"], ["q"]).Node("Conv", ["q", "w3"], ["y"]).Build();
+        var places = ScaledModel.Places(model, Shapes(model));
+        ScaleDecision[] decisions = [.. places.Select(p => new ScaleDecision(p.Name, [.. Enumerable.Range(1, p.Count)]))];
+        Assert.HasCount(2, decisions);
+        CollectionAssert.AreEqual(OnnxWriter.ToBytes(ScaledModel.Apply(model, Shapes(model), decisions).Model!), OnnxWriter.ToBytes(ScaledModel.Apply(model, Shapes(model), [.. decisions.Reverse()]).Model!));
+    }
+
+    [TestMethod]
     public void AConvolutionOfGroupsEndsAndMakesChannels() =>
         Check(Between(b => b.Weight("wd", 4, 0.5f, 8, C / 2, 3, 3).Node("Relu", ["h"], ["r"]).Node("Conv", ["r", "wd"], ["p"], NodeAttribute.Int("group", 2)), channels: 8).Build(), 2);
 
