@@ -101,7 +101,7 @@ public sealed class BadOutputTests : BadInput
         Assert.IsTrue(process.WaitForExit(TimeSpan.FromSeconds(20)));
         process.WaitForExit();
         // On a busy machine the search may have begun: its journal stays, so that the next run goes on there.
-        File.Delete(Path.Combine(Output, "search.journal"));
+        if (Directory.Exists(Output)) File.Delete(Path.Combine(Output, "search.journal"));
         StringAssert.Contains(Refused("COB0038", new ProcessResult(process.ExitCode, string.Join('\n', output))), "cancelled");
     }
 
