@@ -15,6 +15,8 @@ string Argument(string name) => Array.IndexOf(args, "--" + name) is var i and >=
 string model = request[0], output = Argument("output"), name = Option("name");
 if (Environment.GetEnvironmentVariable("FAKEWORKER_LOG") is { Length: > 0 } log)
 {
+    // Two workers at once would write to the same place: an end that was looked up is no end any more.
+    using var turn = Turn(log + ".lock");
     using var file = new FileStream(log, FileMode.Append, FileAccess.Write, FileShare.ReadWrite);
     file.Write(Encoding.UTF8.GetBytes($"{name}\t{Argument("threads")}\t{Environment.ProcessId}\n"));
 }
@@ -84,4 +86,13 @@ static string Line(string path)
 {
     var info = new FileInfo(path);
     return string.Create(CultureInfo.InvariantCulture, $"{Hash(path)} {info.Length} {info.LastWriteTimeUtc.Ticks} {path}\n");
+}
+
+static FileStream Turn(string path)
+{
+    while (true)
+    {
+        try { return new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.None); }
+        catch (IOException) { Thread.Sleep(5); }
+    }
 }
