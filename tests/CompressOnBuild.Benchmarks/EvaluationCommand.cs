@@ -57,7 +57,7 @@ internal static class EvaluationCommand
         }
         Console.WriteLine(table);
         Console.WriteLine(whole);
-        Console.WriteLine($"In the first table, the runtime on mobilenetv2 with pictures from JPEG has to stand still for less than {Budget:P0}: {(missed ? "**missed**" : "met, or not measured")}");
+        Console.WriteLine($"In the first table, the threads' time outside of the runtime has to stay under {Budget:P0} on mobilenetv2 with pictures from JPEG: {(missed ? "**missed**" : "met, or not measured")}");
         return missed ? 1 : 0;
     }
 
@@ -92,7 +92,7 @@ internal static class EvaluationCommand
         var (single, batched) = Throughput(original, split, threads);
         table.Add(zoo.Name, Text(split.Count, "0"), Text(threads, "0"), Text(elapsed.TotalSeconds, "0.0"), Text(100 * still, "0.0") + " %", Text(100 * outside, "0.0") + " %", Text(reading.TotalMilliseconds / split.Count, "0.00"),
             Decoding(zoo.Evaluation) is { } decoding ? Text(decoding, "0.00") : "-", Text(runtime.TotalMilliseconds / split.Count, "0.00"), Text(single, "0"), batched is { } b ? Text(b, "0") : "the batch is fixed");
-        return still > Budget;
+        return outside > Budget;
     }
 
     /// <summary>

@@ -35,9 +35,14 @@ public class StandardRewritesTests
         foreach (var step in StandardRewrites.Run(changed, Constants.Evaluate)) TestContext.WriteLine($"{name}: {step.Sentence}");
         TestContext.WriteLine($"{name}: {OnnxWriter.ToBytes(model).Length} bytes, {OnnxWriter.ToBytes(changed).Length} after, nodes {model.AllNodes().Count()}, {changed.AllNodes().Count()} after");
         Assert.IsLessThanOrEqualTo(OnnxWriter.ToBytes(model).Length, OnnxWriter.ToBytes(changed).Length);
-        var given = name == "vad" ? new Dictionary<string, Tensor> { ["sr"] = Tensor.Create([16000L]) } : [];
-        // Ids of 0 and 1 alone are nothing like a file: where all places are nearly equal, mean(x^2) - mean^2 of the original loses the digits that the form of the runtime keeps.
-        Equivalence.Holds(model, changed, name == "magika-v3.3" ? 1e-3 : 1e-4, dynamic, given: given);
+        var given = name switch
+        {
+            "vad" => new Dictionary<string, Tensor> { ["sr"] = Tensor.Create([16000L]) },
+            // Bytes as a file has them, and some of the padding that ends it.
+            "magika-v3.3" => new() { ["bytes"] = Tensor.Create(Enumerable.Range(0, 2 * 2048).Select(i => i % 2048 < 1900 ? i * 7919 % 256 : 256).ToArray(), 2, 2048) },
+            _ => [],
+        };
+        Equivalence.Holds(model, changed, 1e-4, dynamic, given: given);
 
         var again = model.Clone();
         StandardRewrites.Run(again, Constants.Evaluate);
