@@ -110,6 +110,7 @@ public sealed class Compressor
 
         var multiplyAdds = restructured.Rounds.Count > 0 ? restructured.MultiplyAddsBefore : locked?.Result.MultiplyAdds ?? ResultFacts.MultiplyAdds(planner);
         SkippedWeight[] skipped = [.. ResultFacts.Skipped(planner, plan)];
+        WarnOfRulesForNothing(recipe, [.. planner.Sites.Select(s => s.Name), .. skipped.Select(s => s.Name)]);
         if (skipped.Count(s => s.Code == Codes.WeightQuantized) is > 0 and var kept) run.Steps.Add($"kept {kept} {(kept == 1 ? "weight that is" : "weights that are")} integers already");
         return new CandidateModel(compressed, bytes, ResultFacts.Written(compressed, bytes, restructured.Rounds.Count > 0 ? restructured.MultiplyAdds : multiplyAdds, ResultFacts.Parameters(planner, transformer, plan)))
         {
@@ -142,6 +143,17 @@ public sealed class Compressor
         var cure = Capabilities.OldestFor(opset, ir) is { } oldest && NuGet.Versioning.NuGetVersion.Parse(oldest) > NuGet.Versioning.NuGetVersion.Parse(runtime.Version)
             ? $"Reference {oldest} or newer, or export the model again with operator set {runtime.Opset} or older." : $"Export the model again with operator set {runtime.Opset} or older.";
         run.Warn(new Diagnostic(Severity.Warning, Codes.RuntimeTooOld, $"the model uses {what}. It is compressed all the same, and may not load there. {cure}", request.Model));
+    }
+
+    private void WarnOfRulesForNothing(Recipe recipe, IReadOnlyList<string> weights)
+    {
+        foreach (var pattern in recipe.Rules.Where(r => r.NamePattern is not null && !weights.Any(r.MatchesName)).Select(r => r.NamePattern!).Distinct(StringComparer.Ordinal))
+        {
+            // What the log makes of '::' was copied from it.
+            var together = pattern.Replace(": :", "::", StringComparison.Ordinal);
+            var cure = together != pattern && weights.Any(w => w.Contains(together, StringComparison.Ordinal)) ? " Two colons in a row are shown apart in logs and reports: in the recipe, write them together." : Spelling.Hint(pattern, weights);
+            run.Warn(new Diagnostic(Severity.Warning, Codes.RuleMatchesNothing, $"the recipe '{recipe.Name}' has a rule for weights called '{pattern}', and the model has none.{cure} Correct the rule, or remove it.", request.Model));
+        }
     }
 
     /// <summary>The steps of the recipe; without data they have nothing to go by.</summary>

@@ -48,20 +48,36 @@ internal sealed class Preparation(CompressionRequest request, PairedRun run, Cap
     /// A rewrite must not change what the model computes: shown on a few samples, before anything is built on it. A model that differs from
     /// itself (it draws random numbers) cannot be compared; of one that a rewrite changed there is null: it goes on as it was.
     /// </summary>
-    private Model? Verified(Session session, Model prepared, EvaluationData? data)
+    internal Model? Verified(Session session, Model prepared, EvaluationData? data)
     {
-        using var rewritten = new Session(prepared, run.Settings("prepared"));
-        if (data is null) return prepared;
-        var samples = data.CalibrationRuns(2).Read(cancel).ToArray();
-        var expected = samples.Select(s => session.Run(s, cancel)).ToArray();
-        var worst = Fidelity.WorstOutput(expected, [.. samples.Select(s => rewritten.Run(s, cancel))]);
+        var samples = data?.CalibrationRuns(2).Read(cancel).ToArray() ?? [];
+        Tensor[][] after;
+        try
+        {
+            using var rewritten = new Session(prepared, run.Settings("prepared"));
+            after = [.. samples.Select(s => rewritten.Run(s, cancel))];
+        }
+        catch (CompressionException e) when (e.Diagnostic.Code is Codes.RuntimeRefused or Codes.RuntimeFailed)
+        {
+            // The original loaded; that it runs on the samples, too, is seen now.
+            foreach (var sample in samples) session.Run(sample, cancel);
+            return Rejected($"does not run ({e.Diagnostic.Message.Split(". Valid", 2)[0]})");
+        }
+        if (samples.Length == 0) return prepared;
+        Tensor[][] expected = [.. samples.Select(s => session.Run(s, cancel))];
+        var worst = Fidelity.WorstOutput(expected, after);
         if (worst >= Fidelity.Equal) return prepared;
         if (Fidelity.WorstOutput(expected, [.. samples.Select(s => session.Run(s, cancel))]) < Fidelity.Equal)
         {
             run.Warn(new Diagnostic(Severity.Warning, Codes.NotDeterministic, "two runs of the original on the same sample give different outputs: the model draws random numbers. What is measured below contains that chance. Give the random operators a seed, or judge by a metric that chance does not move.", request.Model));
             return prepared;
         }
-        run.Warn(new Diagnostic(Severity.Warning, Codes.RewriteRejected, FormattableString.Invariant($"the graph after folding and opset conversion differs from the original ({worst:0.0} dB, at least {Fidelity.Equal} dB are expected), so the original graph is compressed as it is. Please report it with the model."), request.Model));
+        return Rejected(FormattableString.Invariant($"differs from the original ({worst:0.0} dB, at least {Fidelity.Equal} dB are expected)"));
+    }
+
+    private Model? Rejected(string how)
+    {
+        run.Warn(new Diagnostic(Severity.Warning, Codes.RewriteRejected, $"the graph after folding and opset conversion {how}, so the original graph is compressed as it is. Please report it with the model.", request.Model));
         run.Steps.Clear();
         return null;
     }

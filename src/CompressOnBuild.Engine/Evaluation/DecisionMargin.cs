@@ -27,10 +27,11 @@ internal sealed class DecisionMargin
     /// <summary>Null where an output is no row of at least two scores.</summary>
     /// <param name="output">The original's output, scores of one decision.</param>
     /// <param name="label">The class that is right.</param>
-    public static DecisionMargin? Of(Tensor output, long label)
+    /// <param name="given">The scores are probabilities, not logits.</param>
+    public static DecisionMargin? Of(Tensor output, long label, bool given)
     {
         if (!output.ElementType.IsFloat() || output.Count < 2) return null;
-        var (scores, given) = (output.ToFloats(), Probabilities.AreGiven(output));
+        var scores = output.ToFloats();
         if (Scores.ArgMax(scores) is not (>= 0 and var first)) return null;
         var (nats, next) = Ahead(scores, first, given);
         return double.IsFinite(nats) ? new DecisionMargin(first, given, nats) { IsRight = first == label, NextIsRight = next == label } : null;

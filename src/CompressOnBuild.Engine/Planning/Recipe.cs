@@ -47,11 +47,10 @@ public sealed record RecipeRule(IReadOnlyList<string> Operators, string? NamePat
     // Patterns come from files: a backtracking one must not hang the build, so none backtracks.
     private readonly Regex? name = NamePattern is null ? null : new Regex(NamePattern, RecipeReader.PatternOptions, RecipeReader.PatternTimeout);
 
-    /// <summary>Whether the rule applies to a weight called <paramref name="weight"/> of a node of type <paramref name="operatorType"/>.</summary>
+    /// <summary>Whether the rule is for names like <paramref name="weight"/>, whatever reads it.</summary>
     /// <exception cref="CompressionException">COB2003: the pattern takes too long on this name.</exception>
-    public bool Matches(string operatorType, string weight)
+    public bool MatchesName(string weight)
     {
-        if (Operators.Count > 0 && !Operators.Contains(operatorType)) return false;
         try { return name is null || name.IsMatch(weight); }
         catch (RegexMatchTimeoutException e)
         {
@@ -59,6 +58,10 @@ public sealed record RecipeRule(IReadOnlyList<string> Operators, string? NamePat
                 + $"on the name '{weight}'. Valid are patterns that are quick to match: write a simpler one.", inner: e);
         }
     }
+
+    /// <summary>Whether the rule applies to a weight called <paramref name="weight"/> of a node of type <paramref name="operatorType"/>.</summary>
+    /// <exception cref="CompressionException">COB2003: the pattern takes too long on this name.</exception>
+    public bool Matches(string operatorType, string weight) => (Operators.Count == 0 || Operators.Contains(operatorType)) && MatchesName(weight);
 }
 
 /// <summary>What to do with which weight: a preset, or a file of the user's. Immutable.</summary>

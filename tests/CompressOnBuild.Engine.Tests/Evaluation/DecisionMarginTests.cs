@@ -16,7 +16,7 @@ public class DecisionMarginTests
         Assert.AreEqual(1.5, logits.Nats, 1e-6);
         Assert.IsTrue(logits.IsRight);
         Assert.IsFalse(logits.NextIsRight);
-        var probabilities = Margin([0.2f, 0.1f, 0.7f], label: 0)!;
+        var probabilities = Margin([0.2f, 0.1f, 0.7f], label: 0, given: true)!;
         Assert.AreEqual(Math.Log(0.7 / 0.2), probabilities.Nats, 1e-6);
         Assert.IsFalse(probabilities.IsRight);
         Assert.IsTrue(probabilities.NextIsRight);
@@ -93,9 +93,9 @@ public class DecisionMarginTests
 
     private static double Variance(List<double> values) => values.Sum(v => (v - values.Average()) * (v - values.Average())) / values.Count;
 
-    private static DecisionMargin? Margin(float[] scores, long label)
+    private static DecisionMargin? Margin(float[] scores, long label, bool given = false)
     {
         var output = Tensor.Create(scores, 1, scores.Length);
-        return new Top1(new Decoding()).Margin(new Outcome("s", new ClassLabel(label), output, output));
+        return new Top1(new Decoding(), given).Margin(new Outcome("s", new ClassLabel(label), output, output));
     }
 }

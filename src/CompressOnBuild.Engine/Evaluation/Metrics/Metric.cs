@@ -13,7 +13,7 @@ internal static class Metric
     // Without kinds of labels: compares with the original.
     private static readonly (string Name, LabelKind[] Labels, Func<Making, IMetric> Create)[] All =
     [
-        ("top1", [LabelKind.Class], m => new Top1(m.Decoding)), ("top5", [LabelKind.Class], _ => new Top5()),
+        ("top1", [LabelKind.Class], m => new Top1(m.Decoding, Probabilities.AreGiven(m.Output))), ("top5", [LabelKind.Class], _ => new Top5()),
         ("f1", [LabelKind.Class], m => new F1(m.Decoding)), ("auc", [LabelKind.Class], m => new Auc(m.Decoding)),
         ("exact", [LabelKind.Text, LabelKind.Sequence], m => new Exact(m.Decoding)), ("cer", [LabelKind.Text, LabelKind.Sequence], m => new Cer(m.Decoding)),
         ("wer", [LabelKind.Text], m => new Wer(m.Decoding)), ("perplexity", [LabelKind.Sequence], m => new Perplexity(Probabilities.AreGiven(m.Output))),

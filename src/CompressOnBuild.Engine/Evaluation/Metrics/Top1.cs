@@ -4,7 +4,9 @@ namespace CompressOnBuild.Evaluation.Metrics;
 /// Top-1 accuracy: share of samples whose decision (<see cref="Scores.Class"/>: largest score; of a single score, above the threshold) is the
 /// label. Source: ILSVRC (Russakovsky et al. 2015). An output with a NaN is wrong, an empty one too.
 /// </summary>
-internal sealed class Top1(Decoding decoding) : IMetric
+/// <param name="decoding">Of a single score.</param>
+/// <param name="given">The output is a distribution.</param>
+internal sealed class Top1(Decoding decoding, bool given = false) : IMetric
 {
     public string Name => "top1";
     public bool HigherIsBetter => true;
@@ -19,7 +21,7 @@ internal sealed class Top1(Decoding decoding) : IMetric
         return [Scores.Class(outcome.Output, decoding, Name) == label ? 1 : 0];
     }
 
-    public DecisionMargin? Margin(in Outcome outcome) => DecisionMargin.Of(outcome.Output, Scores.ClassOf(outcome, Name));
+    public DecisionMargin? Margin(in Outcome outcome) => DecisionMargin.Of(outcome.Output, Scores.ClassOf(outcome, Name), given);
 
     public WeightedValue Over(IReadOnlyList<double[]> contributions) => Mean.Of(contributions);
 }
