@@ -191,7 +191,7 @@ public static class Codes
     public const string RewriteRejected = "COB2009";
     /// <summary>The search was cut short.</summary>
     public const string SearchCutShort = "COB2010";
-    /// <summary>A rule of a recipe names no weight of the model.</summary>
+    /// <summary>A rule names no weight of the model.</summary>
     public const string RuleMatchesNothing = "COB2011";
 
     // 21xx: why a weight was left alone
