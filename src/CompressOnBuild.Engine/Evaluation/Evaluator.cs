@@ -151,7 +151,8 @@ internal sealed class Evaluator
         {
             var (first, second) = (new Scored(metrics.Count), new Scored(metrics.Count));
             var (originals, walk) = (new Walk(original, split.Recurrence), new Walk(compressed, split.Recurrence));
-            foreach (var run in split.Runs(i))
+            // Metrics that read inputs may be the user's, who may keep them.
+            foreach (var run in readsAll ? split.Runs(i) : split.PassingRuns(i))
             {
                 Tensor[] expected = originals.Run(run, cancel), actual = walk.Run(run, cancel);
                 Score(first, run, expected, expected);

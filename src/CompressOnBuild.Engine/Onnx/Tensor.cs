@@ -64,6 +64,9 @@ public sealed class Tensor
     /// <summary>The elements as <typeparamref name="T"/>, whose type must be the tensor's own (Half for fp16, byte for packed types).</summary>
     public ReadOnlySpan<T> AsSpan<T>() where T : unmanaged => MemoryMarshal.Cast<byte, T>(Data.Span);
 
+    /// <summary>As <see cref="ToFloats"/>, without a copy where the elements are floats.</summary>
+    public ReadOnlySpan<float> AsFloats() => ElementType == ElementType.Float ? AsSpan<float>() : ToFloats();
+
     /// <summary>The elements as floats, converted from any floating-point or integer type.</summary>
     public float[] ToFloats()
     {

@@ -198,6 +198,21 @@ public sealed class ImageDatasetTests
     }
 
     [TestMethod]
+    public void PassingSamplesAreThoseThatAreRead()
+    {
+        using var scratch = new ScratchFolder();
+        for (var i = 0; i < 4; i++) Png(scratch[$"{i}.png"], 5 + i, 4, [.. Enumerable.Range(0, (5 + i) * 4).Select(k => new SKColor((byte)(k * i), (byte)(3 * k + i), (byte)(7 * k)))]);
+        scratch.Write("preprocessor_config.json", Raw);
+        using IDataset data = Dataset.Open(scratch.Path, AnyPicture);
+        for (var i = 0; i < 4; i++) CollectionAssert.AreEqual(data.Read(i).Inputs["x"].ToFloats(), data.PassingRuns(i).Single().Inputs["x"].ToFloats(), $"{i}");
+        // What was read to be kept is not written over.
+        var kept = data.Read(1).Inputs["x"];
+        var values = kept.ToFloats();
+        _ = data.PassingRuns(2).Single();
+        CollectionAssert.AreEqual(values, kept.ToFloats());
+    }
+
+    [TestMethod]
     public void RefusesAPictureOfAnotherSizeThanTheInput()
     {
         using var scratch = new ScratchFolder();

@@ -41,7 +41,7 @@ public sealed class PillowResizeTests
             {
                 var picture = new Picture(67, 45, channels, pixels);
                 var whole = PillowResize.Resize(picture, width, height, resample);
-                var part = PillowResize.ResizePart(picture, width, height, resample, 4, 3, 20, 25)!;
+                var part = PillowResize.ResizePart(picture, width, height, resample, new(4, 3, 20, 25))!;
                 CollectionAssert.AreEqual(ImageRows(whole, 4, 3, 20, 25), part.Pixels, $"{width} x {height}, {resample}");
                 // Each colour is what it would be alone.
                 if (channels == 3)

@@ -33,6 +33,8 @@ internal interface IDataset : IDisposable
     /// lack the states of <see cref="Recurrence"/>.
     /// </summary>
     IEnumerable<Sample> Runs(int index) => [Read(index)];
+    /// <summary>The same for whoever is done with one run when asking for the next sample on the same thread: memory may be used again.</summary>
+    IEnumerable<Sample> PassingRuns(int index) => Runs(index);
     /// <summary>Number of <see cref="Runs"/> of sample <paramref name="index"/>.</summary>
     int RunCount(int index) => 1;
     /// <summary>What one run leaves to the next; null where runs do not depend on each other.</summary>

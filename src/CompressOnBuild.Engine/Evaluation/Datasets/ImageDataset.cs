@@ -45,10 +45,14 @@ internal sealed class ImageDataset : IDataset
 
     public ReadOnlyMemory<byte>? Thumbnail(int index) => DataFiles.Reading(folder.FileOf(index), () => Images.Thumbnail.Of(ImageDecoder.Decode(folder.FileOf(index))));
 
-    public Sample Read(int index)
+    public Sample Read(int index) => Read(index, passing: false);
+
+    public IEnumerable<Sample> PassingRuns(int index) => [Read(index, passing: true)];
+
+    private Sample Read(int index, bool passing)
     {
         var file = folder.FileOf(index);
-        var values = new Dictionary<string, Tensor>(constants, StringComparer.Ordinal) { [input.Name] = DataFiles.Reading(file, () => ImagePipeline.Run(file, preprocessing, input)) };
+        var values = new Dictionary<string, Tensor>(constants, StringComparer.Ordinal) { [input.Name] = DataFiles.Reading(file, () => ImagePipeline.Run(file, preprocessing, input, passing)) };
         return new(Id(index), values, Label(index));
     }
 

@@ -9,12 +9,12 @@ internal static class Probabilities
     public static bool AreGiven(Tensor output)
     {
         if (!output.ElementType.IsFloat() || output.Count == 0) return false;
-        var values = output.ToFloats();
+        var values = output.AsFloats();
         var columns = Columns(output);
         for (var row = 0; row < values.Length; row += columns)
         {
             double sum = 0;
-            foreach (var value in values.AsSpan(row, columns))
+            foreach (var value in values.Slice(row, columns))
             {
                 if (!(value >= 0)) return false;
                 sum += value;
@@ -46,7 +46,8 @@ internal static class Probabilities
         double most = double.NegativeInfinity, sum = 0;
         foreach (var score in row) most = Math.Max(most, score);
         foreach (var score in row) sum += Math.Exp(score - most);
-        for (var i = 0; i < result.Length; i++) result[i] = row[i] - most - Math.Log(sum);
+        var logarithm = Math.Log(sum);
+        for (var i = 0; i < result.Length; i++) result[i] = row[i] - most - logarithm;
         return result;
     }
 

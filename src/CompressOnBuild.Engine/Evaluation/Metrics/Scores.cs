@@ -10,9 +10,15 @@ internal static class Scores
     /// <summary>The output as floats; none for an empty one (nothing was found in this sample).</summary>
     public static float[] Of(Tensor output, string metric)
     {
+        Check(output, metric);
+        return output.ToFloats();
+    }
+
+    /// <exception cref="CompressionException">COB1123 for an output that holds no numbers.</exception>
+    private static void Check(Tensor output, string metric)
+    {
         if (output.ElementType is ElementType.String or ElementType.Complex64 or ElementType.Complex128 || output.ElementType.Bits() < 8)
             throw new CompressionException(Codes.MetricDoesNotFit, $"the metric '{metric}' cannot score an output of {(output.ElementType == ElementType.Undefined ? "sequences or maps" : output)}. Valid are outputs of numbers. Name another output in evaluation.json ('output').");
-        return output.ToFloats();
     }
 
     /// <summary>What an empty output decides: nothing, but as two empty ones do the same it is a decision.</summary>
@@ -36,7 +42,8 @@ internal static class Scores
     /// </summary>
     public static long Class(Tensor output, Decoding decoding, string metric)
     {
-        var scores = Of(output, metric);
+        Check(output, metric);
+        var scores = output.AsFloats();
         if (scores.Length == 0) return Empty;
         if (scores.Length > 1) return ArgMax(scores);
         if (!output.ElementType.IsFloat() && decoding.Decode != Decode.Threshold) return (long)scores[0];

@@ -21,29 +21,75 @@ internal static class ImageDecoder
 
     /// <param name="file">The picture.</param>
     /// <param name="buffers">Where the pixels are put; null: they are the caller's own.</param>
+    /// <param name="needed">Of the picture's width and height, what the caller is going to look at: elsewhere the pixels may be anything. Null,
+    /// here or as its result: everything.</param>
     /// <exception cref="CompressionException">No picture, damaged, or too large.</exception>
-    public static Picture Decode(string file, PixelBuffers? buffers = null)
+    public static Picture Decode(string file, PixelBuffers? buffers = null, Func<int, int, PictureArea?>? needed = null)
     {
-        var length = new FileInfo(file).Length;
-        if (length > LargestFile) throw new CompressionException(Codes.DataTooLarge, $"the picture has {length} bytes; at most {LargestFile} are valid. Store it smaller.", file);
-        var bytes = File.ReadAllBytes(file);
+        var bytes = Bytes(file, buffers);
         using var data = SKData.CreateCopy(bytes);
         using var codec = SKCodec.Create(data) ?? throw Unreadable("is no picture that can be decoded");
-        var info = codec.Info;
+        // Unpremultiplied and without a colour space: the stored values, untouched.
+        var info = new SKImageInfo(codec.Info.Width, codec.Info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null);
         if ((long)info.Width * info.Height is <= 0 or > LargestPicture)
             throw new CompressionException(Codes.DataTooLarge, $"the picture has {info.Width} x {info.Height} pixels; at most {LargestPicture} are valid. Store it smaller.", file);
-        // Unpremultiplied and without a colour space: the stored values, untouched.
-        using var bitmap = new SKBitmap();
-        if (!bitmap.TryAllocPixels(new SKImageInfo(info.Width, info.Height, SKColorType.Rgba8888, SKAlphaType.Unpremul, null)))
-            throw new CompressionException(Codes.DataTooLarge, $"there is no memory for a picture of {info.Width} x {info.Height} pixels. Store it smaller.", file);
-        var result = codec.GetPixels(bitmap.Info, bitmap.GetPixels());
-        if (result != SKCodecResult.Success) throw Unreadable($"cannot be decoded ({result})");
+        var origin = codec.EncodedOrigin is SKEncodedOrigin.TopLeft ? ExifOrientation.Of(bytes) : codec.EncodedOrigin;
         var rgb = PixelBuffers.Take(buffers, PixelBuffers.Form.Decoded, info.Width * info.Height * 3);
-        PixelBytes.DropFourth(bitmap.GetPixelSpan(), rgb.AsSpan(0, info.Width * info.Height * 3));
-        return Upright(new Picture(info.Width, info.Height, 3, rgb), codec.EncodedOrigin is SKEncodedOrigin.TopLeft ? ExifOrientation.Of(bytes) : codec.EncodedOrigin);
+        var result = codec.EncodedFormat is SKEncodedImageFormat.Jpeg && IsUpright(origin) && needed?.Invoke(info.Width, info.Height) is { } area
+            ? DecodePart(codec, info, area, rgb, NoMemory) : DecodeAll(codec, info, rgb, NoMemory);
+        if (result != SKCodecResult.Success) throw Unreadable($"cannot be decoded ({result})");
+        return Upright(new Picture(info.Width, info.Height, 3, rgb), origin);
 
         CompressionException Unreadable(string what) => new(Codes.ImageUnreadable,
             $"the file {what}. Valid are JPEG, PNG, WebP, BMP and GIF. Replace the file, or remove it from the data.", file);
+
+        CompressionException NoMemory() => new(Codes.DataTooLarge, $"there is no memory for a picture of {info.Width} x {info.Height} pixels. Store it smaller.", file);
+    }
+
+    private static ReadOnlySpan<byte> Bytes(string file, PixelBuffers? buffers)
+    {
+        using var handle = File.OpenHandle(file, options: FileOptions.SequentialScan);
+        var length = RandomAccess.GetLength(handle);
+        if (length > LargestFile) throw new CompressionException(Codes.DataTooLarge, $"the picture has {length} bytes; at most {LargestFile} are valid. Store it smaller.", file);
+        var bytes = PixelBuffers.Take(buffers, PixelBuffers.Form.Stored, (int)length).AsSpan(0, (int)length);
+        var filled = 0;
+        while (RandomAccess.Read(handle, bytes[filled..], filled) is > 0 and var read) filled += read;
+        return bytes[..filled];
+    }
+
+    private static SKCodecResult DecodeAll(SKCodec codec, SKImageInfo info, byte[] rgb, Func<CompressionException> noMemory)
+    {
+        using var bitmap = new SKBitmap();
+        if (!bitmap.TryAllocPixels(info)) throw noMemory();
+        var result = codec.GetPixels(info, bitmap.GetPixels());
+        if (result == SKCodecResult.Success) PixelBytes.DropFourth(bitmap.GetPixelSpan(), rgb.AsSpan(0, info.Width * info.Height * 3));
+        return result;
+    }
+
+    /// <summary>
+    /// The same pixels as <see cref="DecodeAll"/> in <paramref name="area"/>. Rows outside are read too (a damaged file is found either way),
+    /// but neither transformed nor coloured, which is most of the work.
+    /// </summary>
+    private static SKCodecResult DecodePart(SKCodec codec, SKImageInfo info, PictureArea area, byte[] rgb, Func<CompressionException> noMemory)
+    {
+        // At the edge of what is decoded the colours, stored at half the width, are interpolated without their neighbours: two columns.
+        const int Margin = 4;
+        var (left, right) = (Math.Max(0, area.Left - Margin), Math.Min(info.Width, area.Left + area.Width + Margin));
+        var started = left == 0 && right == info.Width ? codec.StartScanlineDecode(info) : codec.StartScanlineDecode(info, new SKCodecOptions(new SKRectI(left, 0, right, info.Height)));
+        if (started != SKCodecResult.Success) return DecodeAll(codec, info, rgb, noMemory);
+        using var bitmap = new SKBitmap();
+        if (!bitmap.TryAllocPixels(info.WithSize(right - left, area.Height + 1))) throw noMemory();
+        if (!Skips(area.Top) || !Reads(0, area.Height)) return SKCodecResult.IncompleteInput;
+        // Who only skips to the end learns nothing of it: the last row is read.
+        var below = info.Height - area.Top - area.Height;
+        if (below > 0 && (!Skips(below - 1) || !Reads(area.Height, 1))) return SKCodecResult.IncompleteInput;
+        var pixels = bitmap.GetPixelSpan();
+        for (var y = 0; y < area.Height; y++)
+            PixelBytes.DropFourth(pixels.Slice(y * bitmap.RowBytes, (right - left) * 4), rgb.AsSpan(((area.Top + y) * info.Width + left) * 3, (right - left) * 3));
+        return SKCodecResult.Success;
+
+        bool Skips(int rows) => rows == 0 || codec.SkipScanlines(rows);
+        bool Reads(int to, int rows) => codec.GetScanlines(bitmap.GetAddress(0, to), rows, bitmap.RowBytes) == rows;
     }
 
     /// <summary>Grey as Pillow's <c>convert("L")</c>: ITU-R 601-2 luma in 16-bit fixed point, rounded.</summary>
@@ -55,10 +101,12 @@ internal static class ImageDecoder
         return new(rgb.Width, rgb.Height, 1, grey);
     }
 
+    private static bool IsUpright(SKEncodedOrigin origin) => origin is SKEncodedOrigin.TopLeft or SKEncodedOrigin.Default;
+
     /// <summary>Undoes the camera's orientation. Where the sides are swapped, the source's x runs along the result's y.</summary>
     public static Picture Upright(Picture p, SKEncodedOrigin origin)
     {
-        if (origin is SKEncodedOrigin.TopLeft or SKEncodedOrigin.Default) return p;
+        if (IsUpright(origin)) return p;
         var swapped = origin is SKEncodedOrigin.LeftTop or SKEncodedOrigin.RightTop or SKEncodedOrigin.RightBottom or SKEncodedOrigin.LeftBottom;
         var (width, height) = swapped ? (p.Height, p.Width) : (p.Width, p.Height);
         var result = new byte[width * height * 3];

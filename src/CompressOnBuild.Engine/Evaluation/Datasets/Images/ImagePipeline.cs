@@ -10,18 +10,22 @@ namespace CompressOnBuild.Evaluation.Datasets.Images;
 internal static class ImagePipeline
 {
     /// <summary>The input [1, channels, height, width] (or [1, height, width, channels]) of <paramref name="file"/> in <paramref name="input"/>'s type.</summary>
-    public static Tensor Run(string file, Preprocessing steps, ModelValue input)
+    /// <param name="file">The picture.</param>
+    /// <param name="steps">The way.</param>
+    /// <param name="input">What the model takes.</param>
+    /// <param name="passing">Whether the tensor is no longer looked at when the next picture is read on this thread.</param>
+    public static Tensor Run(string file, Preprocessing steps, ModelValue input, bool passing = false)
     {
         var buffers = PixelBuffers.OfThread;
-        var picture = ImageDecoder.Decode(file, buffers);
+        // Of what is cropped away nothing need be computed.
+        var picture = ImageDecoder.Decode(file, buffers, (w, h) => steps.Resize?.Of(w, h) is (var width, var height) && Cropped(width, height) is { } part ? PillowResize.Needs(w, h, width, height, steps.Resample, part) : null);
         if (steps.Channels == ChannelOrder.L) picture = ImageDecoder.Grey(picture);
         if (steps.Resize is { } size)
         {
             var (width, height) = size.Of(picture.Width, picture.Height);
             if (Math.Min(width, height) < 1 || Math.Max(width, height) > 65536 || (long)width * height > ImageDecoder.LargestPicture)
                 throw new CompressionException(Codes.DataTooLarge, $"the picture of {picture.Width} x {picture.Height} pixels would be resized to {width} x {height}; 1 to {ImageDecoder.LargestPicture} pixels are valid. Crop it.", file);
-            // Of what is cropped away nothing need be computed.
-            picture = steps.Crop is { } part && PillowResize.ResizePart(picture, width, height, steps.Resample, Offset(width, part.Width), Offset(height, part.Height), part.Width, part.Height, buffers) is { } middle
+            picture = Cropped(width, height) is { } part && PillowResize.ResizePart(picture, width, height, steps.Resample, part, buffers) is { } middle
                 ? middle : PillowResize.Resize(picture, width, height, steps.Resample);
         }
         if (steps.Crop is { } crop && (picture.Width, picture.Height) != (crop.Width, crop.Height)) picture = CenterCrop(picture, crop.Height, crop.Width);
@@ -40,10 +44,13 @@ internal static class ImagePipeline
         InputCheck.Check(input, tensor, "the picture after preprocessing", file);
         return tensor;
 
+        PictureArea? Cropped(int width, int height) => steps.Crop is { } part ? new(Offset(width, part.Width), Offset(height, part.Height), part.Width, part.Height) : null;
+
         Tensor Values<T>(Func<float, T> convert) where T : unmanaged
         {
-            var bytes = GC.AllocateUninitializedArray<byte>(checked(paddedHeight * paddedWidth * picture.Channels * Unsafe.SizeOf<T>()));
-            var values = MemoryMarshal.Cast<byte, T>(bytes.AsSpan());
+            var length = checked(paddedHeight * paddedWidth * picture.Channels * Unsafe.SizeOf<T>());
+            var bytes = PixelBuffers.Take(passing ? buffers : null, PixelBuffers.Form.Input, length).AsMemory(0, length);
+            var values = MemoryMarshal.Cast<byte, T>(bytes.Span);
             if (paddedWidth > picture.Width || paddedHeight > picture.Height) values.Fill(convert(steps.PadValue));
             var tables = Enumerable.Range(0, picture.Channels).Select(c => Array.ConvertAll(Table(steps, c), v => convert(v))).ToArray();
             Fill(picture, steps, tables, paddedWidth, paddedHeight, values);

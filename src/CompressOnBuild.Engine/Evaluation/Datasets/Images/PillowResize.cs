@@ -8,6 +8,9 @@ internal enum Resample { Nearest = 0, Lanczos = 1, Bilinear = 2, Bicubic = 3, Bo
 /// <summary>An 8-bit picture, rows of interleaved channels. <paramref name="Pixels"/> may be longer than the picture.</summary>
 internal sealed record Picture(int Width, int Height, int Channels, byte[] Pixels);
 
+/// <summary>Some of a picture's pixels.</summary>
+internal readonly record struct PictureArea(int Left, int Top, int Width, int Height);
+
 /// <summary>
 /// Resizes as Pillow's <c>Image.resize</c> does, to the bit (libImaging's Resample.c and Geometry.c give the definition): models were
 /// measured by pipelines that use it, and other libraries' filters of the same name give other pictures.
@@ -29,15 +32,34 @@ internal static class PillowResize
     }
 
     /// <summary>
-    /// What <see cref="Resize"/> gives in a part of the picture, computed alone; null where that is no shorter way (a pass is skipped, or there is no filter).
+    /// What <see cref="Resize"/> gives in <paramref name="part"/>, computed alone; null where that is no shorter way (a pass is skipped, or there is no filter).
     /// </summary>
-    public static Picture? ResizePart(Picture picture, int width, int height, Resample resample, int left, int top, int partWidth, int partHeight, PixelBuffers? buffers = null)
+    /// <param name="picture">Its pixels count where <see cref="Needs"/> says.</param>
+    /// <param name="width">Of the whole result.</param>
+    /// <param name="height">Of the whole result.</param>
+    /// <param name="resample">The filter.</param>
+    /// <param name="part">Of the result.</param>
+    /// <param name="buffers">Where the pixels are put; null: they are the caller's own.</param>
+    public static Picture? ResizePart(Picture picture, int width, int height, Resample resample, PictureArea part, PixelBuffers? buffers = null)
     {
-        if (resample == Resample.Nearest || picture.Width == width || picture.Height == height || left < 0 || top < 0 || left + partWidth > width || top + partHeight > height) return null;
-        var rows = Taps.Of(picture.Height, height, resample, top, partHeight);
-        var first = rows.Firsts[0];
-        var narrow = Horizontal(picture, Taps.Of(picture.Width, width, resample, left, partWidth), first, rows.Firsts[^1] + rows.Counts[^1] - first, buffers);
-        return Vertical(narrow, rows, first, buffers);
+        if (Needs(picture.Width, picture.Height, width, height, resample, part) is not { } area) return null;
+        var narrow = Horizontal(picture, Taps.Of(picture.Width, width, resample, part.Left, part.Width), area.Top, area.Height, buffers);
+        return Vertical(narrow, Taps.Of(picture.Height, height, resample, part.Top, part.Height), area.Top, buffers);
+    }
+
+    /// <summary>Where <see cref="ResizePart"/> looks at a picture of <paramref name="fromWidth"/> x <paramref name="fromHeight"/> pixels; null where it gives nothing.</summary>
+    public static PictureArea? Needs(int fromWidth, int fromHeight, int width, int height, Resample resample, PictureArea part)
+    {
+        if (resample == Resample.Nearest || fromWidth == width || fromHeight == height || part.Left < 0 || part.Top < 0 || part.Left + part.Width > width || part.Top + part.Height > height) return null;
+        var (left, columns) = Reach(fromWidth, width, part.Left, part.Width);
+        var (top, rows) = Reach(fromHeight, height, part.Top, part.Height);
+        return new(left, top, columns, rows);
+
+        (int First, int Count) Reach(int from, int to, int start, int count)
+        {
+            Taps first = Taps.Of(from, to, resample, start, 1), last = Taps.Of(from, to, resample, start + count - 1, 1);
+            return (first.Firsts[0], last.Firsts[0] + last.Counts[0] - first.Firsts[0]);
+        }
     }
 
     /// <summary>Rows <paramref name="firstRow"/> to firstRow + <paramref name="rows"/> - 1, at the columns of <paramref name="taps"/>.</summary>
@@ -45,15 +67,16 @@ internal static class PillowResize
     {
         int channels = picture.Channels, rowBytes = picture.Width * channels, width = taps.Firsts.Length;
         var result = PixelBuffers.Take(buffers, PixelBuffers.Form.Narrow, width * rows * channels);
+        var from = picture.Pixels.AsSpan(firstRow * rowBytes, rows * rowBytes);
+        if (channels == 3)
+        {
+            WeightedPixels.Mix(from, rowBytes, taps.Firsts, taps.Counts, taps.Weights, taps.Stride, Precision, result);
+            return new(width, rows, channels, result);
+        }
         for (var y = 0; y < rows; y++)
         {
-            var row = picture.Pixels.AsSpan((firstRow + y) * rowBytes, rowBytes);
+            var row = from.Slice(y * rowBytes, rowBytes);
             var to = result.AsSpan(y * width * channels, width * channels);
-            if (channels == 3)
-            {
-                WeightedPixels.Mix(row, taps.Firsts, taps.Counts, taps.Weights, taps.Stride, Precision, to);
-                continue;
-            }
             for (var x = 0; x < width; x++)
             {
                 var weights = taps.Of(x);

@@ -1,7 +1,7 @@
 namespace CompressOnBuild.Evaluation.Datasets.Images;
 
 /// <summary>
-/// Memory for the forms a picture takes on its way to the model, used again for the next picture on the same thread: touching fresh pages
+/// Memory for the forms a picture takes on its way from its file to the model, used again for the next picture on the same thread: touching fresh pages
 /// costs more than the arithmetic on them.
 /// </summary>
 internal sealed class PixelBuffers
@@ -14,7 +14,7 @@ internal sealed class PixelBuffers
 
     private readonly byte[]?[] kept = new byte[]?[Enum.GetValues<Form>().Length];
 
-    public enum Form { Decoded, Narrow, Resized }
+    public enum Form { Stored, Decoded, Narrow, Resized, Input }
 
     /// <summary>Those of this thread; what they hold is valid until the thread's next picture.</summary>
     public static PixelBuffers OfThread => ofThread ??= new();
