@@ -21,7 +21,9 @@ internal sealed class Kl(bool given) : IMetric
     public double[] Contribute(in Outcome outcome)
     {
         if (ReferenceEquals(outcome.Output, outcome.Original)) return [0];
-        var (after, before) = (Scores.Of(outcome.Output, Name), Scores.Of(outcome.Original, Name));
+        Scores.Check(outcome.Output, Name);
+        Scores.Check(outcome.Original, Name);
+        ReadOnlySpan<float> after = outcome.Output.AsFloats(), before = outcome.Original.AsFloats();
         if (after.Length != before.Length) return [Most];
         if (before.Length == 0) return [0];
         double sum = 0;
@@ -29,7 +31,7 @@ internal sealed class Kl(bool given) : IMetric
         // The first sample of a single logit may look like a probability by chance.
         var given = this.given && Probabilities.AreGiven(outcome.Original);
         for (var row = 0; row < before.Length; row += columns)
-            sum += Math.Clamp(Divergence(Probabilities.Logarithms(before.AsSpan(row, columns), given), Probabilities.Logarithms(after.AsSpan(row, columns), given)), 0, Most);
+            sum += Math.Clamp(Divergence(Probabilities.Logarithms(before.Slice(row, columns), given), Probabilities.Logarithms(after.Slice(row, columns), given)), 0, Most);
         return [Math.Min(sum / (before.Length / columns), Most)];
     }
 

@@ -14,8 +14,9 @@ internal static class Scores
         return output.ToFloats();
     }
 
+    /// <summary>Refuses what is no output of numbers.</summary>
     /// <exception cref="CompressionException">COB1123 for an output that holds no numbers.</exception>
-    private static void Check(Tensor output, string metric)
+    public static void Check(Tensor output, string metric)
     {
         if (output.ElementType is ElementType.String or ElementType.Complex64 or ElementType.Complex128 || output.ElementType.Bits() < 8)
             throw new CompressionException(Codes.MetricDoesNotFit, $"the metric '{metric}' cannot score an output of {(output.ElementType == ElementType.Undefined ? "sequences or maps" : output)}. Valid are outputs of numbers. Name another output in evaluation.json ('output').");

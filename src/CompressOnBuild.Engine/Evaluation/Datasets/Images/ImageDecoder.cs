@@ -36,14 +36,12 @@ internal static class ImageDecoder
         var origin = codec.EncodedOrigin is SKEncodedOrigin.TopLeft ? ExifOrientation.Of(bytes) : codec.EncodedOrigin;
         var rgb = PixelBuffers.Take(buffers, PixelBuffers.Form.Decoded, info.Width * info.Height * 3);
         var result = codec.EncodedFormat is SKEncodedImageFormat.Jpeg && IsUpright(origin) && needed?.Invoke(info.Width, info.Height) is { } area
-            ? DecodePart(codec, info, area, rgb, NoMemory) : DecodeAll(codec, info, rgb, NoMemory);
+            ? DecodePart(codec, info, area, rgb, buffers) : DecodeAll(codec, info, rgb, buffers);
         if (result != SKCodecResult.Success) throw Unreadable($"cannot be decoded ({result})");
         return Upright(new Picture(info.Width, info.Height, 3, rgb), origin);
 
         CompressionException Unreadable(string what) => new(Codes.ImageUnreadable,
             $"the file {what}. Valid are JPEG, PNG, WebP, BMP and GIF. Replace the file, or remove it from the data.", file);
-
-        CompressionException NoMemory() => new(Codes.DataTooLarge, $"there is no memory for a picture of {info.Width} x {info.Height} pixels. Store it smaller.", file);
     }
 
     private static ReadOnlySpan<byte> Bytes(string file, PixelBuffers? buffers)
@@ -57,39 +55,45 @@ internal static class ImageDecoder
         return bytes[..filled];
     }
 
-    private static SKCodecResult DecodeAll(SKCodec codec, SKImageInfo info, byte[] rgb, Func<CompressionException> noMemory)
+    private static unsafe SKCodecResult DecodeAll(SKCodec codec, SKImageInfo info, byte[] rgb, PixelBuffers? buffers)
     {
-        using var bitmap = new SKBitmap();
-        if (!bitmap.TryAllocPixels(info)) throw noMemory();
-        var result = codec.GetPixels(info, bitmap.GetPixels());
-        if (result == SKCodecResult.Success) PixelBytes.DropFourth(bitmap.GetPixelSpan(), rgb.AsSpan(0, info.Width * info.Height * 3));
-        return result;
+        var rgba = PixelBuffers.Take(buffers, PixelBuffers.Form.Coloured, info.BytesSize);
+        // A frame may leave out what is transparent.
+        if (codec.EncodedFormat is not SKEncodedImageFormat.Jpeg) Array.Clear(rgba, 0, info.BytesSize);
+        fixed (byte* pixels = rgba)
+        {
+            var result = codec.GetPixels(info, (nint)pixels);
+            if (result == SKCodecResult.Success) PixelBytes.DropFourth(rgba.AsSpan(0, info.BytesSize), rgb.AsSpan(0, info.Width * info.Height * 3));
+            return result;
+        }
     }
 
     /// <summary>
     /// The same pixels as <see cref="DecodeAll"/> in <paramref name="area"/>. Rows outside are read too (a damaged file is found either way),
     /// but neither transformed nor coloured, which is most of the work.
     /// </summary>
-    private static SKCodecResult DecodePart(SKCodec codec, SKImageInfo info, PictureArea area, byte[] rgb, Func<CompressionException> noMemory)
+    private static unsafe SKCodecResult DecodePart(SKCodec codec, SKImageInfo info, PictureArea area, byte[] rgb, PixelBuffers? buffers)
     {
         // At the edge of what is decoded the colours, stored at half the width, are interpolated without their neighbours: two columns.
         const int Margin = 4;
         var (left, right) = (Math.Max(0, area.Left - Margin), Math.Min(info.Width, area.Left + area.Width + Margin));
         var started = left == 0 && right == info.Width ? codec.StartScanlineDecode(info) : codec.StartScanlineDecode(info, new SKCodecOptions(new SKRectI(left, 0, right, info.Height)));
-        if (started != SKCodecResult.Success) return DecodeAll(codec, info, rgb, noMemory);
-        using var bitmap = new SKBitmap();
-        if (!bitmap.TryAllocPixels(info.WithSize(right - left, area.Height + 1))) throw noMemory();
-        if (!Skips(area.Top) || !Reads(0, area.Height)) return SKCodecResult.IncompleteInput;
-        // Who only skips to the end learns nothing of it: the last row is read.
-        var below = info.Height - area.Top - area.Height;
-        if (below > 0 && (!Skips(below - 1) || !Reads(area.Height, 1))) return SKCodecResult.IncompleteInput;
-        var pixels = bitmap.GetPixelSpan();
+        if (started != SKCodecResult.Success) return DecodeAll(codec, info, rgb, buffers);
+        var rowBytes = (right - left) * 4;
+        var rgba = PixelBuffers.Take(buffers, PixelBuffers.Form.Coloured, rowBytes * (area.Height + 1));
+        fixed (byte* pixels = rgba)
+        {
+            if (!Skips(area.Top) || !Reads(pixels, area.Height)) return SKCodecResult.IncompleteInput;
+            // Who only skips to the end learns nothing of it: the last row is read.
+            var below = info.Height - area.Top - area.Height;
+            if (below > 0 && (!Skips(below - 1) || !Reads(pixels + rowBytes * area.Height, 1))) return SKCodecResult.IncompleteInput;
+        }
         for (var y = 0; y < area.Height; y++)
-            PixelBytes.DropFourth(pixels.Slice(y * bitmap.RowBytes, (right - left) * 4), rgb.AsSpan(((area.Top + y) * info.Width + left) * 3, (right - left) * 3));
+            PixelBytes.DropFourth(rgba.AsSpan(y * rowBytes, rowBytes), rgb.AsSpan(((area.Top + y) * info.Width + left) * 3, (right - left) * 3));
         return SKCodecResult.Success;
 
         bool Skips(int rows) => rows == 0 || codec.SkipScanlines(rows);
-        bool Reads(int to, int rows) => codec.GetScanlines(bitmap.GetAddress(0, to), rows, bitmap.RowBytes) == rows;
+        bool Reads(byte* to, int rows) => codec.GetScanlines((nint)to, rows, rowBytes) == rows;
     }
 
     /// <summary>Grey as Pillow's <c>convert("L")</c>: ITU-R 601-2 luma in 16-bit fixed point, rounded.</summary>

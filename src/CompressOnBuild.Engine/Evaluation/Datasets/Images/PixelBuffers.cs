@@ -14,7 +14,7 @@ internal sealed class PixelBuffers
 
     private readonly byte[]?[] kept = new byte[]?[Enum.GetValues<Form>().Length];
 
-    public enum Form { Stored, Decoded, Narrow, Resized, Input }
+    public enum Form { Stored, Coloured, Decoded, Narrow, Resized, Input }
 
     /// <summary>Those of this thread; what they hold is valid until the thread's next picture.</summary>
     public static PixelBuffers OfThread => ofThread ??= new();
