@@ -104,7 +104,7 @@ internal sealed class CompressModelItem
         foreach (string name in _item.MetadataNames)
         {
             if (MetadataSpelling.Meant(name, s_known) is { } meant)
-                warn($"'{Spec}' has the metadata '{name}', which means nothing to CompressOnBuild. Did you mean {meant}?");
+                warn($"'{Spec}' has the metadata '{name}', which means nothing to CompressOnBuild and is skipped. Did you mean {meant}?");
         }
     }
 

@@ -35,7 +35,9 @@ internal static class MetadataSpelling
             return null;
         int most = name.Length < 6 ? 1 : 2;
         List<string> words = Words(name);
-        return Array.Find(known, k => Math.Abs(k.Length - name.Length) <= most && Distance(name, k) <= most)
+        // 'Evaluation' is nearer to 'Evaluator' by letters, and means 'EvaluationData'.
+        return (name.Length >= TellingWord ? Array.Find(known, k => k.StartsWith(name, StringComparison.OrdinalIgnoreCase)) : null)
+            ?? Array.Find(known, k => Math.Abs(k.Length - name.Length) <= most && Distance(name, k) <= most)
             ?? Array.Find(known, k => LacksWords(words, Words(k)));
     }
 

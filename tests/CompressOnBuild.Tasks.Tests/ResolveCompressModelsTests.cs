@@ -128,6 +128,7 @@ public sealed class ResolveCompressModelsTests : IDisposable
 
     [TestMethod]
     [DataRow("Recipie", "Recipe")]
+    [DataRow("Evaluation", "EvaluationData")]
     [DataRow("Metrics", "Metric")]
     [DataRow("AccuracyDrop", "MaxAccuracyDrop")]
     [DataRow("MaxDrop", "MaxAccuracyDrop")]
