@@ -41,7 +41,7 @@ internal sealed partial class OptionValues(List<Diagnostic> errors)
     {
         if (string.IsNullOrEmpty(text)) return null;
         if (Parse(text) is { } value && inRange(value)) return value;
-        Error(Codes.InvalidNumber, $"'{option}' is '{text}'. Valid values are {valid}.{(text.EndsWith('%') && Parse(text[..^1].TrimEnd()) is { } percent ? FormattableString.Invariant($" Of a share, {percent} % are {percent / 100}.") : "")}");
+        Error(Codes.InvalidNumber, $"'{option}' is '{text}'. Valid values are {valid}.{PercentHint(text)}");
         return null;
     }
 
@@ -94,7 +94,7 @@ internal sealed partial class OptionValues(List<Diagnostic> errors)
                     Error(Codes.InvalidRequirement, $"'{option}' has two conditions '{requirement.Metric}{match.Groups[2].Value}'. Valid is one for each metric and direction. Remove one.");
                 else result.Add(requirement);
             }
-            else Error(Codes.InvalidRequirement, $"'{option}' has the condition '{condition}'. Valid is a metric, >= or <=, and a number: top1>=0.80. Correct the condition; several are separated by semicolons.");
+            else Error(Codes.InvalidRequirement, $"'{option}' has the condition '{condition}'. Valid is a metric, >= or <=, and a number: top1>=0.80.{PercentHint(condition[(condition.IndexOf('=', StringComparison.Ordinal) + 1)..].Trim())} Correct the condition; several are separated by semicolons.");
         }
         return result;
     }
@@ -104,6 +104,10 @@ internal sealed partial class OptionValues(List<Diagnostic> errors)
         try { Metric.Check(names); }
         catch (CompressionException e) { errors.Add(e.Diagnostic); }
     }
+
+    // Metrics have units of their own; which of them would be meant by a percent sign only the user knows.
+    private static string PercentHint(string text) =>
+        text.EndsWith('%') && Parse(text[..^1].TrimEnd()) is { } percent ? FormattableString.Invariant($" Of a share, {percent} % are {percent / 100}.") : "";
 
     private void Error(string code, string message) => errors.Add(new Diagnostic(Severity.Error, code, message));
 

@@ -100,6 +100,7 @@ public sealed class CommandLineTests
     [DataRow("--max-size", "-5%", "COB0033", "25%")]
     [DataRow("--max-latency", "fast", "COB0032", "80%")]
     [DataRow("--require", "top1=0.8", "COB0034", "'top1=0.8'")]
+    [DataRow("--require", "top1>=80%", "COB0034", "Of a share, 80 % are 0.8.")]
     [DataRow("--require", "top1>=0.8;top1>=0.9", "COB0034", "two conditions")]
     [DataRow("--require", "to1>=0.8", "COB1121", "'to1' is unknown")]
     [DataRow("--metric", "accuracy", "COB1121", "'accuracy' is unknown. Here it is called 'top1'. Valid are")]
