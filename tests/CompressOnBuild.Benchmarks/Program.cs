@@ -24,6 +24,7 @@ var root = new RootCommand("Measures the product: what it makes of real models, 
     GateCommand.Create(),
     ParityCommand.Create(),
     StructureCommand.Create(),
+    FamiliesCommand.Create(),
     IsNetCommand.Create(),
     TransportCommand.Create(),
 };
