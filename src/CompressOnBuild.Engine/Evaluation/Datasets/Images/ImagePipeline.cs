@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Kernels;
 using CompressOnBuild.Onnx;
 
 namespace CompressOnBuild.Evaluation.Datasets.Images;
@@ -52,7 +53,7 @@ internal static class ImagePipeline
             var bytes = PixelBuffers.Take(passing ? buffers : null, PixelBuffers.Form.Input, length).AsMemory(0, length);
             var values = MemoryMarshal.Cast<byte, T>(bytes.Span);
             if (paddedWidth > picture.Width || paddedHeight > picture.Height) values.Fill(convert(steps.PadValue));
-            var tables = Enumerable.Range(0, picture.Channels).Select(c => Array.ConvertAll(Table(steps, c), v => convert(v))).ToArray();
+            var tables = steps.Levels as T[][] ?? [.. steps.Levels.Select(t => Array.ConvertAll(t, v => convert(v)))];
             Fill(picture, steps, tables, paddedWidth, paddedHeight, values);
             return new Tensor(input.ElementType, shape, bytes);
         }
@@ -77,9 +78,21 @@ internal static class ImagePipeline
     private static int Offset(int from, int to) => from >= to ? (from - to) / 2 : -((to - from + 1) / 2);
 
     /// <summary>Writes what the tables say of each level to its place: plane after plane, or pixel after pixel.</summary>
-    private static void Fill<T>(Picture picture, Preprocessing steps, T[][] tables, int paddedWidth, int paddedHeight, Span<T> result)
+    private static void Fill<T>(Picture picture, Preprocessing steps, T[][] tables, int paddedWidth, int paddedHeight, Span<T> result) where T : unmanaged
     {
         int channels = picture.Channels, width = picture.Width;
+        if (channels == 3 && !steps.ChannelsLast)
+        {
+            var (first, last) = steps.Channels == ChannelOrder.Bgr ? (2, 0) : (0, 2);
+            var plane = paddedHeight * paddedWidth;
+            for (var y = 0; y < picture.Height; y++)
+            {
+                var at = y * paddedWidth;
+                PixelLevels.ToPlanes(picture.Pixels.AsSpan(y * width * 3, width * 3), (tables[first], tables[1], tables[last]),
+                    result.Slice(first * plane + at, width), result.Slice(plane + at, width), result.Slice(last * plane + at, width));
+            }
+            return;
+        }
         for (var c = 0; c < channels; c++)
         {
             ReadOnlySpan<T> table = tables[c].AsSpan(0, 256);
@@ -87,31 +100,10 @@ internal static class ImagePipeline
             for (var y = 0; y < picture.Height; y++)
             {
                 var from = picture.Pixels.AsSpan(y * width * channels, width * channels);
-                if (steps.ChannelsLast)
-                {
-                    var to = result.Slice(y * paddedWidth * channels, width * channels);
-                    for (var i = 0; i < to.Length; i += channels) to[i + c] = table[from[i + source]];
-                }
-                else
-                {
-                    var to = result.Slice((c * paddedHeight + y) * paddedWidth, width);
-                    for (int x = 0, i = source; x < to.Length; x++, i += channels) to[x] = table[from[i]];
-                }
+                // Pixel after pixel, or the one plane.
+                var to = result.Slice(y * paddedWidth * channels, width * channels);
+                for (var i = 0; i < to.Length; i += channels) to[i + c] = table[from[i + source]];
             }
         }
-    }
-
-    /// <summary>What each of the 256 levels becomes in channel <paramref name="c"/>.</summary>
-    private static float[] Table(Preprocessing steps, int c)
-    {
-        var table = new float[256];
-        for (var level = 0; level < 256; level++)
-        {
-            var value = steps.RescaleFactor is { } factor ? level * (float)factor - steps.RescaleOffset : level;
-            if (steps.Mean is { } mean) value = (value - mean[c]) / steps.Deviation![c];
-            if (steps.NormalizesTwice && steps.Deviation is { } again) value /= again[c];
-            table[level] = value;
-        }
-        return table;
     }
 }

@@ -31,6 +31,24 @@ internal sealed record Preprocessing
     public Size? PadTo { get; private init; }
     public float PadValue { get; private init; }
 
+    private float[][]? levels;
+
+    /// <summary>For each channel of the model what the 256 levels of a picture become.</summary>
+    public float[][] Levels => levels ??= [.. Enumerable.Range(0, Channels == ChannelOrder.L ? 1 : 3).Select(Level)];
+
+    private float[] Level(int channel)
+    {
+        var table = new float[256];
+        for (var level = 0; level < 256; level++)
+        {
+            var value = RescaleFactor is { } factor ? level * (float)factor - RescaleOffset : level;
+            if (Mean is { } mean) value = (value - mean[channel]) / Deviation![channel];
+            if (NormalizesTwice && Deviation is { } again) value /= again[channel];
+            table[level] = value;
+        }
+        return table;
+    }
+
     private static readonly JsonKind Kind = new("the file", 16 << 20, Codes.PreprocessingInvalid, Lenient: true);
     private const int LongestSide = 16384;
     private const string Supported = "do_resize (size, resample, crop_pct), do_center_crop (crop_size), do_rescale (rescale_factor, rescale_offset), do_normalize (image_mean, image_std, include_top), do_pad (pad_size), do_flip_channel_order, do_convert_rgb";
