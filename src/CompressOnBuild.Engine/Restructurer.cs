@@ -22,15 +22,20 @@ internal sealed record Restructured(Model Model, IReadOnlyList<StructureRound> R
 /// The steps that change the graph, between preparing and calibrating for quantization. A step with an amount is one round. Without one it goes in rounds, each of which
 /// takes more than the last: restructure, repair, measure on the selection split, until a round does not keep the limit; the last good one stays.
 /// </summary>
-internal sealed class Restructurer(CompressionRequest request, Recipe recipe, PairedRun run, EvaluationData data, Evaluator evaluator, double limit, SearchBudget budget, ICompressionLog log, CancellationToken cancel)
+internal sealed class Restructurer(CompressionRequest request, Recipe recipe, PairedRun run, Session original, EvaluationData data, Evaluator evaluator, double limit, SearchBudget budget, ICompressionLog log, CancellationToken cancel)
 {
     private const int MostRounds = 18;
     // As a search over forms counts.
     private const double ShareOfLimit = 0.5;
+    // What does not accumulate is halved as often when a round took too much.
+    private const int Halvings = 2;
+    /// <summary>Samples, of those that a search looks at, whose outputs tell what matters.</summary>
+    private const int NoiseSamples = 8;
 
     private readonly List<CandidateResult> tried = [];
     private readonly ParallelOptions parallel = new() { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel };
     private Evaluator.Reference? reference;
+    private OutputNoise? noise;
 
     /// <summary>Runs the steps, or the rounds that a lock file says.</summary>
     public Restructured Run(Model prepared, IReadOnlyList<StructureRound>? locked)
@@ -49,12 +54,12 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             }
             log.Stage(step.Kind == StepKind.LowRank ? "factoring" : "pruning");
             var technique = GraphTechniques.Find(step.Kind);
-            var first = Begin(technique, model, step);
+            var first = Begin(technique, model, step, locked is not null);
             if (locked is not null)
             {
                 for (var current = first; next < locked.Count && locked[next].Step == index; current = null)
                 {
-                    current ??= Begin(technique, model, step);
+                    current ??= Begin(technique, model, step, isLocked: true);
                     var round = locked[next++];
                     if (current.Misfit(round) is { } misfit) throw Misfit(misfit);
                     Take(step, round, current.Apply(round));
@@ -90,7 +95,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                 if (!Runs(made.Model, step)) break;
                 Take(step, round, made);
                 if (!technique.Accumulates || now <= goal || now >= last) break;
-                started = Begin(technique, model, step);
+                started = Begin(technique, model, step, isLocked: false);
             }
         }
 
@@ -100,11 +105,12 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             (StructureRound Round, (Model, IReadOnlyDictionary<string, int>) Made)? best = null;
             var (kept, earlier) = (-1, tried.Count);
             var start = now;
-            for (var i = 1; i <= MostRounds && technique.RoundAmount * i < 1; i++)
+            var (reached, more, halvings) = (0.0, technique.RoundAmount, 0);
+            for (var i = 1; i <= MostRounds && reached + more < 1; i++)
             {
                 cancel.ThrowIfCancellationRequested();
                 if (budget.IsOver) break;
-                var round = started.Choose(technique.Accumulates ? technique.RoundAmount * start / now : technique.RoundAmount * i);
+                var round = started.Choose(technique.Accumulates ? technique.RoundAmount * start / now : reached + more);
                 if (round.IsEmpty || (best is { } last && Same(last.Round, round))) break;
                 round = round with { Step = index };
                 var made = started.Apply(round);
@@ -112,12 +118,15 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                 log.Stage($"measuring round {i} of {RecipeStep.Word(step.Kind)}");
                 var (good, result) = Measure(made.Model, $"{RecipeStep.Word(step.Kind)}, round {i}: ");
                 tried.Add(result);
-                if (!good) break;
+                if (!good && (technique.Accumulates || halvings++ == Halvings)) break;
+                if (!good) more /= 2;
+                if (!good) continue;
+                reached += more;
                 kept = tried.Count - 1;
                 if (technique.Accumulates)
                 {
                     Take(step, round, made);
-                    started = Begin(technique, model, step);
+                    started = Begin(technique, model, step, isLocked: false);
                 }
                 else best = (round, made);
             }
@@ -135,11 +144,17 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             new(Codes.LockDoesNotFit, $"the lock file does not fit the model although the model did not change: {what}. Take the file back from version control, or write it anew: {LockFileReader.ForceEvaluate}.", request.LockPath);
     }
 
-    private IRestructuring Begin(IGraphTechnique technique, Model model, RecipeStep step)
+    private IRestructuring Begin(IGraphTechnique technique, Model model, RecipeStep step, bool isLocked)
     {
         var needs = technique.Needs(model);
         var shapes = Observe(model, 1, needs.Shapes, []);
-        return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), shapes, step, parallel);
+        return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), shapes, step, isLocked ? null : noise ??= Listen(model), parallel);
+    }
+
+    private OutputNoise Listen(Model first)
+    {
+        IReadOnlyDictionary<string, Tensor>[] samples = [.. new SingleRuns(data.Splits.Selection, original, NoiseSamples).Read(cancel)];
+        return new OutputNoise(samples, first, model => new Session(model, run.Settings("restructured")), parallel);
     }
 
     private long MultiplyAdds(Model model) => CompressOnBuild.MultiplyAdds.Count(model, Observe(model, 1, CompressOnBuild.MultiplyAdds.ValuesToObserve(model), []));

@@ -57,10 +57,16 @@ internal static class CostTable
     public static double Float(Site site, Node node, Statistics statistics)
     {
         double macs = MultiplyAdds(node, statistics);
-        if (!node.Is("Conv")) return Node + Math.Max(macs / FloatMatrix, site.Tensor.Count * sizeof(float) / WeightBandwidth);
+        if (!node.Is("Conv")) return FloatProduct(site.Tensor.Count, macs);
         if (IsDepthwise(site, node)) return Node + macs / FloatDepthwise;
-        return Node + macs / (Math.Min(site.Tensor.Shape[0], site.Tensor.Shape[1]) < Thin ? FloatThinConv : FloatConv);
+        return FloatConvolution(site.Tensor.Shape[0], site.Tensor.Shape[1], macs);
     }
+
+    /// <summary>Microseconds of a Gemm or MatMul in floats, whose weight has so many elements.</summary>
+    public static double FloatProduct(long elements, double multiplyAdds) => Node + Math.Max(multiplyAdds / FloatMatrix, elements * sizeof(float) / WeightBandwidth);
+
+    /// <summary>Microseconds of a convolution of one group in floats.</summary>
+    public static double FloatConvolution(long outputs, long inputs, double multiplyAdds) => Node + multiplyAdds / (Math.Min(outputs, inputs) < Thin ? FloatThinConv : FloatConv);
 
     /// <summary>Microseconds of a Conv on integers, without what its surroundings pay.</summary>
     public static double Integer(Site site, Node node, Statistics statistics)

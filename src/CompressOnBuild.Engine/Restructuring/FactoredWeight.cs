@@ -12,8 +12,9 @@ namespace CompressOnBuild.Restructuring;
 /// <param name="Rank">As <see cref="RankDecision.Rank"/>.</param>
 /// <param name="InputRank">As <see cref="RankDecision.InputRank"/>.</param>
 /// <param name="Elements">Of all factors.</param>
+/// <param name="Time">Microseconds of all nodes, as <see cref="CostTable"/> estimates them.</param>
 /// <param name="Error">Share of the output's power that is lost on calibration data.</param>
-internal sealed record FactorOption(FactorForm Form, int Rank, int InputRank, long Elements, double Error);
+internal sealed record FactorOption(FactorForm Form, int Rank, int InputRank, long Elements, double Time, double Error);
 
 /// <summary>The factors in the order in which they run, each [outputs, inputs] row-major, and what the bias gets.</summary>
 internal sealed record Factors(IReadOnlyList<double[]> Matrices, double[]? BiasChange);
@@ -28,28 +29,37 @@ internal sealed class FactoredWeight
     private static readonly double[] s_shares = [0.125, 0.25, 0.375, 0.5, 0.75];
 
     private readonly double[] w;
-    private readonly double[]? gram, mean;
+    private readonly double[]? mean;
+    /// <summary>H of the algorithms, damped; null where only the weights count.</summary>
+    private readonly double[]? gram;
     private readonly long inPositions, outPositions;
     private readonly ParallelOptions parallel;
     private readonly Lazy<WhitenedSvd?> svd;
+    private readonly Lazy<InputProjection?> channels, separable;
     private readonly Lazy<IReadOnlyList<FactorOption>> options;
     private readonly double energy;
 
     private FactoredWeight(LayerMatrix layer, long inPositions, long outPositions, ParallelOptions parallel)
     {
-        (Site, w, N, K, gram, mean) = (layer.Site, layer.W, layer.N, layer.K, layer.Gram, layer.Mean);
+        (Site, w, N, K, mean) = (layer.Site, layer.W, layer.N, layer.K, layer.Mean);
+        gram = layer.Gram is null ? null : Ridge.Damped(layer.Gram, K, Damp);
         (this.inPositions, this.outPositions, this.parallel) = (inPositions, outPositions, parallel);
-        svd = new(() => WhitenedSvd.Decompose(w, N, K, gram, Damp, parallel));
-        energy = Energy();
-        options = new(() => [.. Frontier()]);
+        energy = gram is not null ? Dense.Inner(Dense.Multiply(w, gram, N, K, K, parallel), w) : layer.Gram is null ? Dense.Inner(w, w) : 0;
+        Time = Estimate(N, Channels, w.Length, outPositions);
+        svd = new(() => WhitenedSvd.Decompose(w, N, K, gram, 0, parallel));
+        channels = new(() => InputProjection.Create(w, N, K, Channels, k => (k / Taps, k % Taps), gram, 0, parallel));
+        separable = new(Separable);
+        options = new(Frontier);
     }
 
     public Site Site { get; }
     public Node Node => Site.SingleNode!;
     public int N { get; }
     public int K { get; }
+    /// <summary>Microseconds of its node, as <see cref="CostTable"/> estimates them.</summary>
+    public double Time { get; }
 
-    /// <summary>The ways that save elements and multiply-accumulates, from the most elements, each with fewer elements and a larger error than the one before.</summary>
+    /// <summary>The ways that save elements and cost no multiply-accumulates, from the least error; none needs as many elements and as much time as one with a smaller error.</summary>
     public IReadOnlyList<FactorOption> Options => options.Value;
 
     /// <summary>The weight, or why it cannot be factored.</summary>
@@ -78,7 +88,7 @@ internal sealed class FactoredWeight
                 matrices = [b, a];
             }
         }
-        else if (Projection(form) is { } projection && projection.Project(form == FactorForm.Tucker ? inputRank : rank, SolveDamp) is { } projected)
+        else if ((form == FactorForm.Spatial ? separable : channels).Value is { } projection && projection.Project(form == FactorForm.Tucker ? inputRank : rank, SolveDamp) is { } projected)
         {
             if (form != FactorForm.Tucker) matrices = [projected.First, projected.Second];
             else if (projection.FactorOutputs(projected) is { } outputs && rank <= outputs.Energies.Count)
@@ -94,64 +104,69 @@ internal sealed class FactoredWeight
     public bool Has(FactorForm form, int rank, int inputRank) => rank > 0 && form switch
     {
         FactorForm.Svd => inputRank == 0 && rank <= Math.Min(N, K),
-        FactorForm.Tucker => Taps > 1 && inputRank > 0 && inputRank <= Channels && rank <= Math.Min(N, inputRank * Taps),
-        FactorForm.Input => Taps > 1 && inputRank == 0 && rank <= Channels,
-        _ => IsSquare && inputRank == 0 && rank <= Channels * Site.Tensor.Shape[2],
+        FactorForm.Tucker => Taps > 1 && inputRank > 0 && inputRank <= MostInputRank && rank <= Math.Min(N, inputRank * Taps),
+        FactorForm.Input => Taps > 1 && inputRank == 0 && rank <= MostInputRank,
+        _ => IsSquare && inputRank == 0 && rank <= Math.Min(Channels * Site.Tensor.Shape[2], N * Site.Tensor.Shape[3]),
     };
 
     /// <summary>Input channels of a convolution, and elements of its kernel.</summary>
     public int Channels => Node.Is("Conv") ? (int)Site.Tensor.Shape[1] : K;
     public int Taps => K / Channels;
+    private int MostInputRank => Math.Min(Channels, N * Taps);
     private bool IsSquare => Node.Is("Conv") && Site.Tensor.Rank == 4 && Site.Tensor.Shape[2] > 1 && Site.Tensor.Shape[3] > 1;
 
-    private InputProjection? Projection(FactorForm form)
+    private InputProjection? Separable()
     {
-        if (form != FactorForm.Spatial) return InputProjection.Create(w, N, K, Channels, k => (k / Taps, k % Taps), gram, Damp, parallel);
         var (rows, columns) = ((int)Site.Tensor.Shape[2], (int)Site.Tensor.Shape[3]);
-        return InputProjection.Create(w, N, K, Channels * rows, k => (k / Taps * rows + k % Taps / columns, k % columns), gram, Damp, parallel);
+        return InputProjection.Create(w, N, K, Channels * rows, k => (k / Taps * rows + k % Taps / columns, k % columns), gram, 0, parallel);
     }
 
-    private IEnumerable<FactorOption> Frontier()
+    private double Estimate(long outputs, long inputs, long elements, long positions) =>
+        Node.Is("Conv") ? CostTable.FloatConvolution(outputs, inputs, (double)elements * positions) : CostTable.FloatProduct(elements, (double)elements * positions);
+
+    private List<FactorOption> Frontier()
     {
         var all = new List<FactorOption>();
-        long own = w.Length;
-        var ownProducts = own * outPositions;
-        void Add(FactorForm form, int rank, int inputRank, long elements, long products, double loss)
+        if (!(energy > 0)) return all;
+        void Add(FactorForm form, int rank, int inputRank, double loss, params ReadOnlySpan<(int Outputs, int Inputs, long Elements, long Positions)> chain)
         {
-            if (elements < own && products <= ownProducts) all.Add(new FactorOption(form, rank, inputRank, elements, Math.Max(0, loss) / energy));
-        }
-        if (!(energy > 0)) yield break;
-        if (svd.Value is { } plain)
-            for (var r = Step; r < plain.Energies.Count; r += Step) Add(FactorForm.Svd, r, 0, (long)r * (N + K), (long)r * (N + K) * outPositions, plain.Loss(r));
-        if (Taps > 1 && Projection(FactorForm.Tucker) is { } channels)
-        {
-            foreach (var first in Ranks(Channels))
+            long elements = 0, products = 0;
+            double time = 0;
+            foreach (var part in chain)
             {
-                if (channels.Project(first, SolveDamp) is not { } projected) continue;
-                long mixing = (long)first * Channels, kernel = (long)first * Taps;
-                Add(FactorForm.Input, first, 0, mixing + kernel * N, mixing * inPositions + kernel * N * outPositions, projected.Loss);
-                if (channels.FactorOutputs(projected) is not { } outputs) continue;
+                elements += part.Elements;
+                products += part.Elements * part.Positions;
+                time += Estimate(part.Outputs, part.Inputs, part.Elements, part.Positions);
+            }
+            if (elements < w.Length && products <= w.Length * outPositions) all.Add(new FactorOption(form, rank, inputRank, elements, time, Math.Max(0, loss) / energy));
+        }
+        if (svd.Value is { } plain)
+            for (var r = Step; r < plain.Energies.Count; r += Step)
+                Add(FactorForm.Svd, r, 0, plain.Loss(r), (r, Channels, (long)r * K, outPositions), (N, r, (long)r * N, outPositions));
+        if (Taps > 1 && channels.Value is { } projection)
+        {
+            foreach (var first in Ranks(projection.MostRank))
+            {
+                if (projection.Project(first, SolveDamp) is not { } projected) continue;
+                var (mixing, taps) = ((first, Channels, (long)first * Channels, inPositions), (long)first * Taps);
+                Add(FactorForm.Input, first, 0, projected.Loss, mixing, (N, first, taps * N, outPositions));
+                if (projection.FactorOutputs(projected) is not { } outputs) continue;
                 for (var r = Step; r < outputs.Energies.Count; r += Step)
-                    Add(FactorForm.Tucker, r, first, mixing + r * (kernel + N), mixing * inPositions + r * (kernel + N) * outPositions, projected.Loss + outputs.Loss(r));
+                    Add(FactorForm.Tucker, r, first, projected.Loss + outputs.Loss(r), mixing, (r, first, r * taps, outPositions), (N, r, (long)r * N, outPositions));
             }
         }
-        if (IsSquare && Projection(FactorForm.Spatial) is { } separable)
+        if (IsSquare && separable.Value is { } columnwise)
         {
             var (rows, columns) = (Site.Tensor.Shape[2], Site.Tensor.Shape[3]);
             // The first runs at every column of the input: counted as if strides were 1, which is never too few.
-            foreach (var r in Ranks((int)Math.Min(Channels * rows, N * columns)))
-                if (separable.Project(r, SolveDamp) is { } projected)
-                    Add(FactorForm.Spatial, r, 0, r * (Channels * rows + N * columns), r * (Channels * rows * inPositions + N * columns * outPositions), projected.Loss);
+            foreach (var r in Ranks(columnwise.MostRank))
+                if (columnwise.Project(r, SolveDamp) is { } projected)
+                    Add(FactorForm.Spatial, r, 0, projected.Loss, (r, Channels, r * Channels * rows, inPositions), (N, r, r * N * columns, outPositions));
         }
-        var best = double.PositiveInfinity;
         var frontier = new List<FactorOption>();
-        foreach (var option in all.OrderBy(o => o.Error).ThenBy(o => o.Elements))
-        {
-            if (option.Elements >= best) continue;
-            best = option.Elements;
-            frontier.Add(option);
-        }
-        foreach (var option in frontier) yield return option;
+        foreach (var option in all.OrderBy(o => o.Error).ThenBy(o => o.Elements).ThenBy(o => o.Time))
+            if (!frontier.Any(o => o.Elements <= option.Elements && o.Time <= option.Time)) frontier.Add(option);
+        return frontier;
     }
 
     private static IEnumerable<int> Ranks(int most) => s_shares.Select(s => (int)(most * s) / Step * Step).Where(r => r > 0).Distinct();
@@ -175,12 +190,6 @@ internal sealed class FactoredWeight
         var before = Dense.Multiply(w, mean!, N, K, 1);
         for (var i = 0; i < N; i++) before[i] -= x[i];
         return before;
-    }
-
-    private double Energy()
-    {
-        if (gram is null) return Dense.Inner(w, w);
-        return Ridge.Damped(gram, K, Damp) is { } damped ? Dense.Inner(Dense.Multiply(w, damped, N, K, K, parallel), w) : 0;
     }
 
     private static long Product(IReadOnlyList<long> shape) => shape.Aggregate(1L, (product, d) => product * d);

@@ -32,8 +32,9 @@ internal interface IGraphTechnique
     /// <param name="statistics">What <see cref="Needs"/> asked for.</param>
     /// <param name="shapes">The same of <see cref="StructureNeeds.Shapes"/>, from one sample.</param>
     /// <param name="step">What is asked.</param>
+    /// <param name="noise">How far a model's outputs are from the original's; null where nothing is to be chosen.</param>
     /// <param name="parallel">Threads to use, and what stops them.</param>
-    IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, ParallelOptions parallel);
+    IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, OutputNoise? noise, ParallelOptions parallel);
 }
 
 /// <summary>A model before a round.</summary>

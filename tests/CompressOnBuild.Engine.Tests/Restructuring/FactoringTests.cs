@@ -120,7 +120,7 @@ public class FactoringTests
         var needs = technique.Needs(model);
         var samples = Enumerable.Range(1, 30).Select(i => (IReadOnlyDictionary<string, Tensor>)new Dictionary<string, Tensor> { ["x"] = ModelBuilder.Random(i, 1, shape) });
         var statistics = Calibrator.Run(model, samples, new CalibrationRequest { Values = needs.Values, Grams = needs.Grams, SampleCount = 30 }, default);
-        return technique.Begin(model, statistics, statistics, new RecipeStep(StepKind.LowRank, null, [], null), new ParallelOptions());
+        return technique.Begin(model, statistics, statistics, new RecipeStep(StepKind.LowRank, null, [], null), null, new ParallelOptions());
     }
 
     /// <summary>A random matrix [n, k] of rank r.</summary>

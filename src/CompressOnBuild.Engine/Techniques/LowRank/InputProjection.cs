@@ -37,7 +37,7 @@ internal sealed class InputProjection
     public static InputProjection? Create(double[] w, int n, int k, int outer, Func<int, (int P, int Q)> place, double[]? gram, double damp, ParallelOptions? parallel = null)
     {
         var inner = k / outer;
-        var h = gram is null ? null : Ridge.Damped(gram, k, damp);
+        var h = gram is null || damp == 0 ? gram : Ridge.Damped(gram, k, damp);
         if (gram is not null && h is null) return null;
         if (h is null)
         {
@@ -56,8 +56,11 @@ internal sealed class InputProjection
         return WhitenedSvd.Decompose(unfolded, n * inner, outer, seen, 0, parallel) is { } mixing ? new(w, h, n, k, outer, inner, place, mixing, parallel) : null;
     }
 
+    /// <summary>Largest R: the smaller side of what step 1 decomposes.</summary>
+    public int MostRank => mixing.Energies.Count;
+
     /// <summary>Step 2.</summary>
-    /// <param name="rank">R.</param>
+    /// <param name="rank">R, at most <see cref="MostRank"/>.</param>
     /// <param name="damp">Penalty of the new solution.</param>
     /// <returns>T [R, P], V [N, R * Q] with its inputs in the order (r, q), and what the outputs lose, tr((W - V Z) H (W - V Z)^T); null when it cannot be solved.</returns>
     public Projected? Project(int rank, double damp)

@@ -41,7 +41,7 @@ internal sealed class WhitenedSvd
     /// <returns>Null when H is zero or something is no number.</returns>
     public static WhitenedSvd? Decompose(double[] w, int n, int k, double[]? gram, double damp, ParallelOptions? parallel = null)
     {
-        var h = gram is null ? Identity(k) : Ridge.Damped(gram, k, damp); // step 1
+        var h = gram is null ? Identity(k) : damp == 0 ? gram : Ridge.Damped(gram, k, damp); // step 1
         if (h is null) return null;
         var transposed = Dense.Transpose(w, n, k);
         // Step 2.
