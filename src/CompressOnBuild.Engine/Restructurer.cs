@@ -27,8 +27,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
     private const int MostRounds = 18;
     // As a search over forms counts.
     private const double ShareOfLimit = 0.5;
-    // What does not accumulate is halved as often when a round took too much.
-    private const int Halvings = 2;
+    private const int FinerRounds = 2;
     /// <summary>Samples, of those that a search looks at, whose outputs tell what matters.</summary>
     private const int NoiseSamples = 8;
 
@@ -105,7 +104,8 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             (StructureRound Round, (Model, IReadOnlyDictionary<string, int>) Made)? best = null;
             var (kept, earlier) = (-1, tried.Count);
             var start = now;
-            var (reached, more, halvings) = (0.0, technique.RoundAmount, 0);
+            // Behind the first round of what does not accumulate that took too much, steps get smaller, and only what the gate is expected to show counts.
+            var (reached, more, finer) = (0.0, technique.RoundAmount, -1);
             for (var i = 1; i <= MostRounds && reached + more < 1; i++)
             {
                 cancel.ThrowIfCancellationRequested();
@@ -116,19 +116,25 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                 var made = started.Apply(round);
                 if (!Runs(made.Model, step)) break;
                 log.Stage($"measuring round {i} of {RecipeStep.Word(step.Kind)}");
-                var (good, result) = Measure(made.Model, $"{RecipeStep.Word(step.Kind)}, round {i}: ");
+                var (good, shown, result) = Measure(made.Model, $"{RecipeStep.Word(step.Kind)}, round {i}: ");
                 tried.Add(result);
-                if (!good && (technique.Accumulates || halvings++ == Halvings)) break;
-                if (!good) more /= 2;
-                if (!good) continue;
-                reached += more;
-                kept = tried.Count - 1;
-                if (technique.Accumulates)
+                if (finer < 0 ? good : shown)
                 {
-                    Take(step, round, made);
-                    started = Begin(technique, model, step, isLocked: false);
+                    kept = tried.Count - 1;
+                    if (technique.Accumulates)
+                    {
+                        Take(step, round, made);
+                        started = Begin(technique, model, step, isLocked: false);
+                        continue;
+                    }
+                    best = (round, made);
+                    reached += more;
                 }
-                else best = (round, made);
+                else if (technique.Accumulates) break;
+                else finer = Math.Max(0, finer);
+                if (finer < 0) continue;
+                if (finer++ == FinerRounds) break;
+                more /= 2;
             }
             if (best is { } chosen) Take(step, chosen.Round, chosen.Made);
             if (kept >= 0) tried[kept] = tried[kept] with { Chosen = true };
@@ -153,7 +159,10 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
 
     private OutputNoise Listen(Model first)
     {
-        IReadOnlyDictionary<string, Tensor>[] samples = [.. new SingleRuns(data.Splits.Selection, original, NoiseSamples).Read(cancel)];
+        // Spread over the split, whose order may be that of its classes.
+        var all = data.Splits.Selection;
+        var some = all with { Indices = [.. Enumerable.Range(0, Math.Min(NoiseSamples, all.Count)).Select(i => all.Indices[(int)((long)i * all.Count / Math.Min(NoiseSamples, all.Count))])] };
+        IReadOnlyDictionary<string, Tensor>[] samples = [.. new SingleRuns(some, original, NoiseSamples).Read(cancel)];
         return new OutputNoise(samples, first, model => new Session(model, run.Settings("restructured")), parallel);
     }
 
@@ -181,17 +190,19 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         return Calibrator.Run(model, runs.Read(cancel), new CalibrationRequest { SampleCount = runs.Count, Values = values, Grams = grams, Threads = run.Threads, Watchdog = run.Watchdog }, cancel);
     }
 
-    private (bool Good, CandidateResult Result) Measure(Model model, string name)
+    private (bool Good, bool Shown, CandidateResult Result) Measure(Model model, string name)
     {
         var bytes = OnnxWriter.ToBytes(model);
         using var candidate = new Session(bytes, run.Settings("compressed"));
         var compared = evaluator.Compare(candidate, reference!, f => log.Progress(f, $"{reference!.Count} samples"), cancel);
         var primary = compared.Metrics[0];
-        var shown = primary.Confidence is not { Low: <= 0 };
-        var trial = new Trial(bytes.Length, primary.Compressed, primary.Drop, shown, compared.OtherOutputs.All(o => o.IsGood), SampleSize.ExpectedHigh(compared, data.Splits.Gate.Count));
+        var worse = primary.Confidence is not { Low: <= 0 };
+        // A mean that is shown to be worse is no chance: all of it counts, where of a share half does.
+        var high = SampleSize.ExpectedHigh(compared, data.Splits.Gate.Count) + (worse && primary.Worse is null ? primary.Drop / 2 : 0);
+        var trial = new Trial(bytes.Length, primary.Compressed, primary.Drop, worse, compared.OtherOutputs.All(o => o.IsGood), high);
         // Few samples seldom show that a limit is kept. What they show to be worse must leave room for what the gate's show; one wrong answer more may be chance.
-        var good = trial.Passes(limit) || (trial.OthersGood && trial.Drop <= (shown ? ShareOfLimit : 1) * limit);
-        return (good, new CandidateResult(string.Create(CultureInfo.InvariantCulture, $"{name}{(double)bytes.Length / OnnxWriter.ToBytes(run.Original).Length:0.0 %} of the bytes"), bytes.Length, primary.Compressed, primary.Drop, null, false));
+        var good = trial.Passes(limit) || (trial.OthersGood && trial.Drop <= (worse ? ShareOfLimit : 1) * limit);
+        return (good, trial.Passes(limit), new CandidateResult(string.Create(CultureInfo.InvariantCulture, $"{name}{(double)bytes.Length / OnnxWriter.ToBytes(run.Original).Length:0.0 %} of the bytes"), bytes.Length, primary.Compressed, primary.Drop, null, false));
     }
 
     private static bool Same(StructureRound a, StructureRound b) => a.Ranks.SequenceEqual(b.Ranks)

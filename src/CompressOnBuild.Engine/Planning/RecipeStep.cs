@@ -21,7 +21,7 @@ public enum StepCriterion
 /// <summary>One step of a recipe's pipeline; steps run in their order, each on what the one before it left.</summary>
 /// <param name="Kind">What it does.</param>
 /// <param name="Amount">
-/// How much it takes away (0 to 1): of the model's multiply-accumulates (<see cref="StepKind.PruneStructured"/>), or of the elements of the weights that match
+/// How much it takes away (0 to 1): of the model's multiply-accumulates (<see cref="StepKind.PruneStructured"/>), or of the elements and the estimated time of the weights that match, half and half
 /// (<see cref="StepKind.LowRank"/>). Null: as much as the accuracy limit allows on the selection split, found in rounds.
 /// </param>
 /// <param name="Operators">Types of the nodes that read the weight; empty matches all.</param>

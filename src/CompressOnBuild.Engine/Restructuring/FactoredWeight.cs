@@ -26,7 +26,7 @@ internal sealed class FactoredWeight
     private const double Damp = 0.01, SolveDamp = 1e-4;
     /// <summary>Ranks are multiples of this: vectors of the processor are full.</summary>
     private const int Step = 8;
-    private static readonly double[] s_shares = [0.125, 0.25, 0.375, 0.5, 0.75];
+    private static readonly double[] s_shares = [0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875];
 
     private readonly double[] w;
     private readonly double[]? mean;

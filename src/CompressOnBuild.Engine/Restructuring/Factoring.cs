@@ -1,5 +1,6 @@
 using System.Globalization;
 using CompressOnBuild.Calibration;
+using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
 using CompressOnBuild.Planning;
@@ -63,10 +64,9 @@ internal sealed class Factoring : IGraphTechnique
 
         public StructureRound Choose(double amount)
         {
-            choices ??= [.. weights.Values.Where(w => w.Options.Count > 0).Select(w => new Choice(w, Heard(w)))];
+            choices ??= [.. weights.Values.Where(w => w.Options.Count > 0).Select(w => (Weight: w, Heard: Heard(w))).Where(w => w.Heard is not null).Select(w => new Choice(w.Weight, w.Heard!))];
             double elements = weights.Values.Sum(w => w.Site.Tensor.Count), time = weights.Values.Sum(w => w.Time);
-            var tw = double.Parse(Environment.GetEnvironmentVariable("LR_TW") ?? "0.5", CultureInfo.InvariantCulture);
-            double Of(Choice choice, FactorOption? option) => ((option?.Elements ?? choice.Weight.Site.Tensor.Count) / elements * (1 - tw) + (option?.Time ?? choice.Weight.Time) / time * tw);
+            double Of(Choice choice, FactorOption? option) => ((option?.Elements ?? choice.Weight.Site.Tensor.Count) / elements + (option?.Time ?? choice.Weight.Time) / time) / 2;
             // What matches and cannot be factored stays, and counts.
             var most = choices.Sum(c => Of(c, null)) - amount;
             double low = 0, high = 1e-12;
@@ -111,14 +111,25 @@ internal sealed class Factoring : IGraphTechnique
         }
 
         /// <summary>Step 2: noise of the outputs over what the weight's own output loses, from two ways to factor it.</summary>
-        private IReadOnlyList<(double Error, double Noise)> Heard(FactoredWeight weight)
+        /// <returns>Null where the runtime does not take the weight's factors.</returns>
+        private List<(double Error, double Noise)>? Heard(FactoredWeight weight)
         {
             var points = new List<(double Error, double Noise)> { (0, 0) };
             if (noise is null) return points;
-            foreach (var probe in s_probes.Select(e => weight.Options.Where(o => o.Error > Exact).MinBy(o => Math.Abs(Math.Log(o.Error / e)))).OfType<FactorOption>().Distinct())
-                points.Add((probe.Error, Math.Max(points[^1].Noise, noise.Of(Apply(new StructureRound(0, [Decision(weight, probe)], [])).Model))));
-            if (Environment.GetEnvironmentVariable("LR_TRACE") == "1") Console.Error.WriteLine($"PROBE {weight.Site.Name} n {weight.N} k {weight.K} t {weight.Time:0} " + string.Join(" ", points.Select(p => $"{p.Error:0.00000}:{p.Noise:0.000000}")));
+            try { AddHeard(); }
+            catch (CompressionException e)
+            {
+                leftAlone.Add((weight.Site.Name, $"the model does not run with its factors ({e.Diagnostic.Message})"));
+                return null;
+            }
             return points;
+
+            // What the outputs hear of nothing is left to the order of its own errors.
+            void AddHeard()
+            {
+                foreach (var probe in s_probes.Select(e => weight.Options.Where(o => o.Error > Exact).MinBy(o => Math.Abs(Math.Log(o.Error / e)))).OfType<FactorOption>().Distinct())
+                    points.Add((probe.Error, Math.Max(points[^1].Noise, Math.Max(Exact * probe.Error, noise.Of(Apply(new StructureRound(0, [Decision(weight, probe)], [])).Model)))));
+            }
         }
 
         /// <summary>A weight that can be factored, and what the outputs hear when it loses something.</summary>
