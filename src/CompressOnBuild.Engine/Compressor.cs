@@ -160,7 +160,7 @@ public sealed class Compressor
     private Restructured Restructure(Model prepared, Recipe recipe, EvaluationData? data, Evaluator? evaluator, LockEntry? locked)
     {
         if (recipe.Steps.Count > 0 && data is not null && evaluator is not null)
-            return new Restructurer(request, recipe, run, session, data, evaluator, Limits.Drop, budget, log, cancel).Run(prepared, locked is null ? null : locked.Plan.Structure ?? []);
+            return new Restructurer(request, recipe, run, data, evaluator, Limits.Drop, budget, log, cancel).Run(prepared, locked is null ? null : locked.Plan.Structure ?? []);
         if (recipe.Steps.Count > 0)
             run.Warn(new Diagnostic(Severity.Warning, Codes.StepsNeedData, $"the recipe '{recipe.Name}' changes the graph in {recipe.Steps.Count} {(recipe.Steps.Count == 1 ? "step" : "steps")}, and what may go is seen on data, of which there is none: the graph stays as it is. Give EvaluationData or CalibrationData.", request.Model));
         return new Restructured(prepared, [], new Dictionary<string, int>(), [], 0, 0);

@@ -22,19 +22,16 @@ internal sealed record Restructured(Model Model, IReadOnlyList<StructureRound> R
 /// The steps that change the graph, between preparing and calibrating for quantization. A step with an amount is one round. Without one it goes in rounds, each of which
 /// takes more than the last: restructure, repair, measure on the selection split, until a round does not keep the limit; the last good one stays.
 /// </summary>
-internal sealed class Restructurer(CompressionRequest request, Recipe recipe, PairedRun run, Session original, EvaluationData data, Evaluator evaluator, double limit, SearchBudget budget, ICompressionLog log, CancellationToken cancel)
+internal sealed class Restructurer(CompressionRequest request, Recipe recipe, PairedRun run, EvaluationData data, Evaluator evaluator, double limit, SearchBudget budget, ICompressionLog log, CancellationToken cancel)
 {
     private const int MostRounds = 18;
     // As a search over forms counts.
     private const double ShareOfLimit = 0.5;
     private const int FinerRounds = 2;
-    /// <summary>Samples, of those that a search looks at, whose outputs tell what matters.</summary>
-    private const int NoiseSamples = 8;
 
     private readonly List<CandidateResult> tried = [];
     private readonly ParallelOptions parallel = new() { MaxDegreeOfParallelism = run.Threads, CancellationToken = cancel };
     private Evaluator.Reference? reference;
-    private OutputNoise? noise;
 
     /// <summary>Runs the steps, or the rounds that a lock file says.</summary>
     public Restructured Run(Model prepared, IReadOnlyList<StructureRound>? locked)
@@ -53,19 +50,20 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             }
             log.Stage(step.Kind == StepKind.LowRank ? "factoring" : "pruning");
             var technique = GraphTechniques.Find(step.Kind);
-            var first = Begin(technique, model, step, locked is not null);
+            var noise = new Sensitivities(new OutputNoise(model, () => data.SelectionRuns(OutputNoise.Samples).Read(cancel), run.Settings("restructured"), parallel).Of);
+            var first = Begin(technique, model, step, noise);
             if (locked is not null)
             {
                 for (var current = first; next < locked.Count && locked[next].Step == index; current = null)
                 {
-                    current ??= Begin(technique, model, step, isLocked: true);
+                    current ??= Begin(technique, model, step, noise);
                     var round = locked[next++];
                     if (current.Misfit(round) is { } misfit) throw Misfit(misfit);
                     Take(step, round, current.Apply(round));
                 }
             }
-            else if (step.Amount is { } amount) Reach(technique, step, index, first, amount);
-            else Search(technique, step, index, first);
+            else if (step.Amount is { } amount) Reach(technique, step, index, noise, first, amount);
+            else Search(technique, step, index, noise, first);
             foreach (var group in first.LeftAlone.GroupBy(l => l.Because, StringComparer.Ordinal))
                 run.Steps.Add($"{RecipeStep.Word(step.Kind)} left alone {Names([.. group.Select(g => g.Name)])}: {group.Key}");
         }
@@ -83,7 +81,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         }
 
         // What accumulates goes in rounds as small as those of a search: each sees what the one before it left.
-        void Reach(IGraphTechnique technique, RecipeStep step, int index, IRestructuring started, double amount)
+        void Reach(IGraphTechnique technique, RecipeStep step, int index, Sensitivities noise, IRestructuring started, double amount)
         {
             var (start, goal) = (now, (1 - amount) * now);
             while (true)
@@ -94,17 +92,17 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                 if (!Runs(made.Model, step)) break;
                 Take(step, round, made);
                 if (!technique.Accumulates || now <= goal || now >= last) break;
-                started = Begin(technique, model, step, isLocked: false);
+                started = Begin(technique, model, step, noise);
             }
         }
 
-        void Search(IGraphTechnique technique, RecipeStep step, int index, IRestructuring started)
+        void Search(IGraphTechnique technique, RecipeStep step, int index, Sensitivities noise, IRestructuring started)
         {
             reference ??= evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
             (StructureRound Round, (Model, IReadOnlyDictionary<string, int>) Made)? best = null;
             var (kept, earlier) = (-1, tried.Count);
             var start = now;
-            // Behind the first round of what does not accumulate that took too much, steps get smaller, and only what the gate is expected to show counts.
+            // Behind the first round of what does not accumulate that took too much, steps get smaller, and what goes further than a good one counts only where the gate is expected to show it.
             var (reached, more, finer) = (0.0, technique.RoundAmount, -1);
             for (var i = 1; i <= MostRounds && reached + more < 1; i++)
             {
@@ -118,13 +116,13 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                 log.Stage($"measuring round {i} of {RecipeStep.Word(step.Kind)}");
                 var (good, shown, result) = Measure(made.Model, $"{RecipeStep.Word(step.Kind)}, round {i}: ");
                 tried.Add(result);
-                if (finer < 0 ? good : shown)
+                if (finer < 0 || best is null ? good : shown)
                 {
                     kept = tried.Count - 1;
                     if (technique.Accumulates)
                     {
                         Take(step, round, made);
-                        started = Begin(technique, model, step, isLocked: false);
+                        started = Begin(technique, model, step, noise);
                         continue;
                     }
                     best = (round, made);
@@ -150,20 +148,11 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             new(Codes.LockDoesNotFit, $"the lock file does not fit the model although the model did not change: {what}. Take the file back from version control, or write it anew: {LockFileReader.ForceEvaluate}.", request.LockPath);
     }
 
-    private IRestructuring Begin(IGraphTechnique technique, Model model, RecipeStep step, bool isLocked)
+    private IRestructuring Begin(IGraphTechnique technique, Model model, RecipeStep step, Sensitivities noise)
     {
         var needs = technique.Needs(model);
         var shapes = Observe(model, 1, needs.Shapes, []);
-        return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), shapes, step, isLocked ? null : noise ??= Listen(model), parallel);
-    }
-
-    private OutputNoise Listen(Model first)
-    {
-        // Spread over the split, whose order may be that of its classes.
-        var all = data.Splits.Selection;
-        var some = all with { Indices = [.. Enumerable.Range(0, Math.Min(NoiseSamples, all.Count)).Select(i => all.Indices[(int)((long)i * all.Count / Math.Min(NoiseSamples, all.Count))])] };
-        IReadOnlyDictionary<string, Tensor>[] samples = [.. new SingleRuns(some, original, NoiseSamples).Read(cancel)];
-        return new OutputNoise(samples, first, model => new Session(model, run.Settings("restructured")), parallel);
+        return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), shapes, step, noise, parallel);
     }
 
     private long MultiplyAdds(Model model) => CompressOnBuild.MultiplyAdds.Count(model, Observe(model, 1, CompressOnBuild.MultiplyAdds.ValuesToObserve(model), []));
@@ -197,8 +186,9 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         var compared = evaluator.Compare(candidate, reference!, f => log.Progress(f, $"{reference!.Count} samples"), cancel);
         var primary = compared.Metrics[0];
         var worse = primary.Confidence is not { Low: <= 0 };
-        // A mean that is shown to be worse is no chance: all of it counts, where of a share half does.
-        var high = SampleSize.ExpectedHigh(compared, data.Splits.Gate.Count) + (worse && primary.Worse is null ? primary.Drop / 2 : 0);
+        // A mean that is shown to be worse is no chance: all of it counts, and its interval as far as it reaches up.
+        var high = worse && primary is { Worse: null, Confidence: { } interval }
+            ? primary.Drop + (interval.High - primary.Drop) / Math.Sqrt((double)data.Splits.Gate.Count / primary.Samples) : SampleSize.ExpectedHigh(compared, data.Splits.Gate.Count);
         var trial = new Trial(bytes.Length, primary.Compressed, primary.Drop, worse, compared.OtherOutputs.All(o => o.IsGood), high);
         // Few samples seldom show that a limit is kept. What they show to be worse must leave room for what the gate's show; one wrong answer more may be chance.
         var good = trial.Passes(limit) || (trial.OthersGood && trial.Drop <= (worse ? ShareOfLimit : 1) * limit);

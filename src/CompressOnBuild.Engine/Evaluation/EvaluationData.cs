@@ -92,6 +92,13 @@ internal sealed class EvaluationData : IDisposable
     /// <summary>Single runs on the calibration split, at most <paramref name="most"/>.</summary>
     public SingleRuns CalibrationRuns(int most) => new(Splits.Calibration, original, most);
 
+    /// <summary>Single runs on the selection split, at most <paramref name="most"/>, of samples spread over it: its order may be that of classes.</summary>
+    public SingleRuns SelectionRuns(int most)
+    {
+        var (all, count) = (Splits.Selection, Math.Min(most, Splits.Selection.Count));
+        return new(all with { Indices = [.. Enumerable.Range(0, count).Select(i => all.Indices[(int)((long)i * all.Count / count)])] }, original, most);
+    }
+
     public void Dispose()
     {
         foreach (var dataset in datasets) dataset.Dispose();

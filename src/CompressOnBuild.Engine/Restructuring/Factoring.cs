@@ -1,6 +1,5 @@
 using System.Globalization;
 using CompressOnBuild.Calibration;
-using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Operators;
 using CompressOnBuild.Planning;
@@ -36,7 +35,7 @@ internal sealed class Factoring : IGraphTechnique
         return new StructureNeeds([.. grams.Select(g => g.Value), .. sites.Select(s => s.SingleNode!.Output(0)?.Name).OfType<string>()], grams);
     }
 
-    public IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, OutputNoise? noise, ParallelOptions parallel) => new Started(model, statistics, step, noise, parallel);
+    public IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, Sensitivities noise, ParallelOptions parallel) => new Started(model, statistics, step, noise, parallel);
 
     private sealed class Started : IRestructuring
     {
@@ -44,13 +43,13 @@ internal sealed class Factoring : IGraphTechnique
         private readonly StepCriterion by;
         private readonly Dictionary<string, FactoredWeight> weights = new(StringComparer.Ordinal);
         private readonly List<(string, string)> leftAlone = [];
-        private readonly OutputNoise? noise;
+        private readonly Func<Model, double>? noise;
         private IReadOnlyList<Choice>? choices;
 
-        public Started(Model model, Statistics statistics, RecipeStep step, OutputNoise? noise, ParallelOptions parallel)
+        public Started(Model model, Statistics statistics, RecipeStep step, Sensitivities noise, ParallelOptions parallel)
         {
             // The baseline looks at weights alone.
-            (this.model, by, this.noise) = (model, step.By, step.By == StepCriterion.Magnitude ? null : noise);
+            (this.model, by, this.noise) = (model, step.By, step.By == StepCriterion.Magnitude ? null : noise.Noise);
             foreach (var site in SiteFinder.Find(model).Where(s => step.Matches(s.OperatorName, s.Name)))
             {
                 var (weight, refusal) = FactoredWeight.Create(site, statistics, by, parallel);
@@ -64,7 +63,7 @@ internal sealed class Factoring : IGraphTechnique
 
         public StructureRound Choose(double amount)
         {
-            choices ??= [.. weights.Values.Where(w => w.Options.Count > 0).Select(w => (Weight: w, Heard: Heard(w))).Where(w => w.Heard is not null).Select(w => new Choice(w.Weight, w.Heard!))];
+            choices ??= [.. weights.Values.Where(w => w.Options.Count > 0).Select(w => new Choice(w, Heard(w)))];
             double elements = weights.Values.Sum(w => w.Site.Tensor.Count), time = weights.Values.Sum(w => w.Time);
             double Of(Choice choice, FactorOption? option) => ((option?.Elements ?? choice.Weight.Site.Tensor.Count) / elements + (option?.Time ?? choice.Weight.Time) / time) / 2;
             // What matches and cannot be factored stays, and counts.
@@ -111,25 +110,14 @@ internal sealed class Factoring : IGraphTechnique
         }
 
         /// <summary>Step 2: noise of the outputs over what the weight's own output loses, from two ways to factor it.</summary>
-        /// <returns>Null where the runtime does not take the weight's factors.</returns>
-        private List<(double Error, double Noise)>? Heard(FactoredWeight weight)
+        private List<(double Error, double Noise)> Heard(FactoredWeight weight)
         {
             var points = new List<(double Error, double Noise)> { (0, 0) };
             if (noise is null) return points;
-            try { AddHeard(); }
-            catch (CompressionException e)
-            {
-                leftAlone.Add((weight.Site.Name, $"the model does not run with its factors ({e.Diagnostic.Message})"));
-                return null;
-            }
+            // Where the outputs hear nothing, the weight's own errors stay in their order.
+            foreach (var probe in s_probes.Select(e => weight.Options.Where(o => o.Error > Exact).MinBy(o => Math.Abs(Math.Log(o.Error / e)))).OfType<FactorOption>().Distinct())
+                points.Add((probe.Error, Math.Max(points[^1].Noise, Math.Max(Exact * probe.Error, noise(Apply(new StructureRound(0, [Decision(weight, probe)], [])).Model)))));
             return points;
-
-            // What the outputs hear of nothing is left to the order of its own errors.
-            void AddHeard()
-            {
-                foreach (var probe in s_probes.Select(e => weight.Options.Where(o => o.Error > Exact).MinBy(o => Math.Abs(Math.Log(o.Error / e)))).OfType<FactorOption>().Distinct())
-                    points.Add((probe.Error, Math.Max(points[^1].Noise, Math.Max(Exact * probe.Error, noise.Of(Apply(new StructureRound(0, [Decision(weight, probe)], [])).Model)))));
-            }
         }
 
         /// <summary>A weight that can be factored, and what the outputs hear when it loses something.</summary>

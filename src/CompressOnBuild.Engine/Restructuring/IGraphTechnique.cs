@@ -32,10 +32,14 @@ internal interface IGraphTechnique
     /// <param name="statistics">What <see cref="Needs"/> asked for.</param>
     /// <param name="shapes">The same of <see cref="StructureNeeds.Shapes"/>, from one sample.</param>
     /// <param name="step">What is asked.</param>
-    /// <param name="noise">How far a model's outputs are from the original's; null where nothing is to be chosen.</param>
+    /// <param name="noise">What changes do to the outputs.</param>
     /// <param name="parallel">Threads to use, and what stops them.</param>
-    IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, OutputNoise? noise, ParallelOptions parallel);
+    IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, Sensitivities noise, ParallelOptions parallel);
 }
+
+/// <summary>What changes do to the outputs of a model, through all the rounds of a step.</summary>
+/// <param name="Noise">How far a model's outputs are from the original's; null: nobody can say.</param>
+internal sealed record Sensitivities(Func<Model, double>? Noise);
 
 /// <summary>A model before a round.</summary>
 internal interface IRestructuring

@@ -31,7 +31,7 @@ internal sealed class Pruning : IGraphTechnique
         return new StructureNeeds([.. grams.Select(g => g.Value).Distinct(StringComparer.Ordinal)], grams) { Shapes = [.. shapes] };
     }
 
-    public IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, OutputNoise? noise, ParallelOptions parallel) => new Started(model, statistics, shapes, step, parallel);
+    public IRestructuring Begin(Model model, Statistics statistics, Statistics shapes, RecipeStep step, Sensitivities noise, ParallelOptions parallel) => new Started(model, statistics, shapes, step, parallel);
 
     private sealed class Started : IRestructuring
     {

@@ -12,13 +12,14 @@ namespace CompressOnBuild.Benchmarks.Zoo;
 internal static class StructureCommand
 {
     private static readonly string[] Amounts = ["0.05", "0.1", "0.2", "0.3"], RankAmounts = ["0.2", "0.35", "0.5"];
+    private const string Limit = "limit";
 
     public static Command Create()
     {
         var zoo = new Option<string?>("--zoo") { Description = "Folder of models: one folder each, with model.onnx, <folder>.onnx or model.npm [default: the zoo beside or above the repository]." };
         var prune = new Option<string>("--prune") { Description = "Models whose channels are pruned, separated by commas.", DefaultValueFactory = _ => "mobilenetv2,ocr-rec,ocr-det,dtln-2" };
         var rank = new Option<string>("--low-rank") { Description = "Models whose weights are factored, separated by commas.", DefaultValueFactory = _ => "magika-v3.3,dtln-2,ocr-rec" };
-        var amounts = new Option<string?>("--amounts") { Description = $"Shares to take away, separated by commas [default: {string.Join(",", Amounts)} of the multiply-accumulates, {string.Join(",", RankAmounts)} of the elements]." };
+        var amounts = new Option<string?>("--amounts") { Description = $"Shares to take away, separated by commas, or '{Limit}': as much as the default limit of accuracy allows [default: {string.Join(",", Amounts)} of the multiply-accumulates, {string.Join(",", RankAmounts)} of elements and time]." };
         var by = new Option<string>("--by") { Description = "Criteria, separated by commas.", DefaultValueFactory = _ => "calibration" };
         var output = new Option<string>("--output") { Description = "Where working copies, recipes and results go.", DefaultValueFactory = _ => Path.Combine(DotNet.RepositoryRoot, "artifacts", "structure") };
         var worker = new Option<string>("--worker") { Description = "Another worker (compressonbuild.dll) to measure [default: the one built with this program].", DefaultValueFactory = _ => Worker.Built };
@@ -32,7 +33,7 @@ internal static class StructureCommand
             }
             var (root, target) = (Path.GetFullPath(folder), Path.GetFullPath(parsed.GetValue(output)!));
             var npm = new NpmCache(Path.Combine(DotNet.RepositoryRoot, "artifacts", "npm"));
-            var table = new MarkdownTable("model", "step", "by", "amount", "multiply-adds", "bytes", "metric", "drop (95 %)", "latency ratio", "channels gone (dead)");
+            var table = new MarkdownTable("model", "step", "by", "amount", "multiply-adds", "bytes", "metric", "drop (95 %)", "latency ratio", "channels gone (dead)", "verdict");
             var failed = false;
             foreach (var (step, models, standard) in new[] { ("prune-structured", parsed.GetValue(prune)!, Amounts), ("low-rank", parsed.GetValue(rank)!, RankAmounts) })
                 foreach (var name in ZooCommand.Names(models))
@@ -58,13 +59,13 @@ internal static class StructureCommand
         var folder = Path.Combine(output, "recipes");
         Directory.CreateDirectory(folder);
         var recipe = Path.Combine(folder, $"{step}-{by}-{amount}.json");
-        File.WriteAllText(recipe, $$"""{ "version": 1, "steps": [ { "step": "{{step}}", "by": "{{by}}", "amount": {{amount}} } ], "rules": [ { "form": "none" } ] }""" + "\n");
-        var run = Worker.Run(worker, [.. ZooCommand.Arguments(model, recipe, Path.Combine(output, name, "out", $"{step}-{by}-{amount}"), null), "--max-accuracy-drop", "1000"]);
+        File.WriteAllText(recipe, $$"""{ "version": 1, "steps": [ { "step": "{{step}}", "by": "{{by}}"{{(amount == Limit ? "" : $", \"amount\": {amount}")}} } ], "rules": [ { "form": "none" } ] }""" + "\n");
+        var run = Worker.Run(worker, [.. ZooCommand.Arguments(model, recipe, Path.Combine(output, name, "out", $"{step}-{by}-{amount}"), null), .. amount == Limit ? Array.Empty<string>() : ["--max-accuracy-drop", "1"]]);
         var row = ZooRow.Read(name, step, run);
         if (row.OriginalBytes == 0)
         {
             Console.Error.WriteLine("  " + row.Message);
-            table.Add(name, step, by, amount, row.Verdict, "", "", "", "", "");
+            table.Add(name, step, by, amount, "", "", "", "", "", "", row.Verdict);
             return false;
         }
         var report = JsonNode.Parse(run.Output)!["report"]!;
@@ -72,8 +73,8 @@ internal static class StructureCommand
         var metric = row.Metrics[0];
         string Text(FormattableString text) => FormattableString.Invariant(text);
         var (gone, dead) = Channels(report["steps"]!.AsArray().Select(s => (string)s!));
-        table.Add(name, step, by, Text($"{double.Parse(amount, CultureInfo.InvariantCulture):0 %}"), Text($"{before / 1e6:0.0} -> {after / 1e6:0.0} M ({after / before - 1:+0.0 %;-0.0 %})"), Text($"{row.Share:0.0 %}"),
-            Text($"{metric.Name} {metric.Original:0.0000} -> {metric.Compressed:0.0000}"), Text($"{metric.Drop:0.0000} ({metric.Low:0.0000}..{metric.High:0.0000})"), Text($"{row.Latency:0.00}x"), step == "low-rank" ? "" : $"{gone} ({dead})");
+        table.Add(name, step, by, amount == Limit ? amount : Text($"{double.Parse(amount, CultureInfo.InvariantCulture):0 %}"), Text($"{before / 1e6:0.0} -> {after / 1e6:0.0} M ({after / before - 1:+0.0 %;-0.0 %})"), Text($"{row.Share:0.0 %}"),
+            Text($"{metric.Name} {metric.Original:0.0000} -> {metric.Compressed:0.0000}"), Text($"{metric.Drop:0.0000} ({metric.Low:0.0000}..{metric.High:0.0000})"), Text($"{row.Latency:0.00}x"), step == "low-rank" ? "" : $"{gone} ({dead})", row.Verdict);
         return true;
     }
 

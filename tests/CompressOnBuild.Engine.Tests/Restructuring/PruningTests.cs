@@ -183,7 +183,7 @@ public class PruningTests
         var samples = Enumerable.Range(1, 30).Select(i => (IReadOnlyDictionary<string, Tensor>)new Dictionary<string, Tensor> { ["x"] = ModelBuilder.Random(i, 1, shape) });
         var statistics = Calibrator.Run(model, samples, new CalibrationRequest { Values = needs.Values, Grams = needs.Grams, SampleCount = 30 }, default);
         var shapes = Calibrator.Run(model, samples.Take(1), new CalibrationRequest { Values = needs.Shapes }, default);
-        return technique.Begin(model, statistics, shapes, step, null, new ParallelOptions());
+        return technique.Begin(model, statistics, shapes, step, new Sensitivities(null), new ParallelOptions());
     }
 }
 

@@ -15,6 +15,8 @@ public class InputProjectionTests
         var (w, gram) = (WhitenedSvdTests.Random(N * K, 1), CholeskyTests.PositiveDefinite(K));
         var h = WhitenedSvdTests.Damped(gram, K);
         var projection = InputProjection.Create(w, N, K, C, k => (k / Taps, k % Taps), gram, 0.01)!;
+        Assert.AreEqual(C, projection.MostRank);
+        Assert.AreEqual(2 * Taps, InputProjection.Create(w[..(2 * K)], 2, K, C, k => (k / Taps, k % Taps), gram, 0.01)!.MostRank, "two outputs see six mixtures of the channels");
         var before = double.PositiveInfinity;
         for (var rank = 1; rank <= C; rank++)
         {
