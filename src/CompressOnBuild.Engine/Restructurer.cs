@@ -186,8 +186,8 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         var compared = evaluator.Compare(candidate, reference!, f => log.Progress(f, $"{reference!.Count} samples"), cancel);
         var primary = compared.Metrics[0];
         var worse = primary.Confidence is not { Low: <= 0 };
-        // A mean that is shown to be worse is no chance, and a few samples of the gate may be much worse than any here: the interval counts as it is.
-        var high = worse && primary is { Worse: null, Confidence: { } interval } ? interval.High : SampleSize.ExpectedHigh(compared, data.Splits.Gate.Count);
+        // A mean that is shown to be worse is no chance, and a few samples of the gate may be much worse than any here.
+        var high = worse && primary.Worse is null ? primary.Drop / ShareOfLimit : SampleSize.ExpectedHigh(compared, data.Splits.Gate.Count);
         var trial = new Trial(bytes.Length, primary.Compressed, primary.Drop, worse, compared.OtherOutputs.All(o => o.IsGood), high);
         // Few samples seldom show that a limit is kept. What they show to be worse must leave room for what the gate's show; one wrong answer more may be chance.
         var good = trial.Passes(limit) || (trial.OthersGood && trial.Drop <= (worse ? ShareOfLimit : 1) * limit);
