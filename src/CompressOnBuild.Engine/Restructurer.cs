@@ -40,6 +40,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         var ranks = new Dictionary<string, int>(StringComparer.Ordinal);
         var before = MultiplyAdds(prepared);
         var (model, now, next) = (prepared, before, 0);
+        IReadOnlyDictionary<string, KeptIndices> left = new Dictionary<string, KeptIndices>();
         for (var index = 1; index <= recipe.Steps.Count; index++)
         {
             var step = recipe.Steps[index - 1];
@@ -50,6 +51,8 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
             }
             log.Stage(step.Kind == StepKind.LowRank ? "factoring" : "pruning");
             var technique = GraphTechniques.Find(step.Kind);
+            var origin = model;
+            left = new Dictionary<string, KeptIndices>(StringComparer.Ordinal);
             var noise = new Sensitivities(new OutputNoise(model, () => data.SelectionRuns(OutputNoise.Samples).Read(cancel), run.Settings("restructured"), parallel).Of);
             var first = Begin(technique, model, step, noise);
             if (locked is not null)
@@ -59,21 +62,21 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                     current ??= Begin(technique, model, step, noise);
                     var round = locked[next++];
                     if (current.Misfit(round) is { } misfit) throw Misfit(misfit);
-                    Take(step, round, current.Apply(round));
+                    Take(step, round, Repaired(step, origin, current.Apply(round), left));
                 }
             }
-            else if (step.Amount is { } amount) Reach(technique, step, index, noise, first, amount);
-            else Search(technique, step, index, noise, first);
+            else if (step.Amount is { } amount) Reach(technique, step, index, origin, noise, first, amount);
+            else Search(technique, step, index, origin, noise, first);
             foreach (var group in first.LeftAlone.GroupBy(l => l.Because, StringComparer.Ordinal))
                 run.Steps.Add($"{RecipeStep.Word(step.Kind)} left alone {Names([.. group.Select(g => g.Name)])}: {group.Key}");
         }
         if (locked is not null && next < locked.Count) throw Misfit($"round {next + 1} of 'structure' is of a step that the recipe does not have there");
         return new Restructured(model, rounds, ranks, tried, before, now);
 
-        void Take(RecipeStep step, StructureRound round, (Model Model, IReadOnlyDictionary<string, int> Ranks) made)
+        void Take(RecipeStep step, StructureRound round, RestructuredModel made)
         {
             rounds.Add(round);
-            model = made.Model;
+            (model, left) = (made.Model, made.Left);
             foreach (var (name, rank) in made.Ranks) ranks[name] = rank;
             var after = MultiplyAdds(model);
             run.Steps.Add(Sentence(step, round, now, after, before));
@@ -81,7 +84,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         }
 
         // What accumulates goes in rounds as small as those of a search: each sees what the one before it left.
-        void Reach(IGraphTechnique technique, RecipeStep step, int index, Sensitivities noise, IRestructuring started, double amount)
+        void Reach(IGraphTechnique technique, RecipeStep step, int index, Model origin, Sensitivities noise, IRestructuring started, double amount)
         {
             var (start, goal) = (now, (1 - amount) * now);
             while (true)
@@ -90,16 +93,17 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                 if (round.IsEmpty) break;
                 var (last, made) = (now, started.Apply(round));
                 if (!Runs(made.Model, step)) break;
+                made = Repaired(step, origin, made, left);
                 Take(step, round, made);
                 if (!technique.Accumulates || now <= goal || now >= last) break;
                 started = Begin(technique, model, step, noise);
             }
         }
 
-        void Search(IGraphTechnique technique, RecipeStep step, int index, Sensitivities noise, IRestructuring started)
+        void Search(IGraphTechnique technique, RecipeStep step, int index, Model origin, Sensitivities noise, IRestructuring started)
         {
             reference ??= evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
-            (StructureRound Round, (Model, IReadOnlyDictionary<string, int>) Made)? best = null;
+            (StructureRound Round, RestructuredModel Made)? best = null;
             var (kept, earlier) = (-1, tried.Count);
             var start = now;
             // Behind the first round of what does not accumulate that took too much, steps get smaller, and what goes further than a good one counts only where the gate is expected to show it.
@@ -113,6 +117,7 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                 round = round with { Step = index };
                 var made = started.Apply(round);
                 if (!Runs(made.Model, step)) break;
+                made = Repaired(step, origin, made, left);
                 log.Stage($"measuring round {i} of {RecipeStep.Word(step.Kind)}");
                 var (good, shown, result) = Measure(made.Model, $"{RecipeStep.Word(step.Kind)}, round {i}: ");
                 tried.Add(result);
@@ -153,6 +158,26 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
         var needs = technique.Needs(model);
         var shapes = Observe(model, 1, needs.Shapes, []);
         return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), shapes, step, noise, parallel);
+    }
+
+    /// <summary>The model after a round with the layers behind the cut brought near to those of the model before the step, and what is left of that model's values.</summary>
+    /// <param name="step">By magnitude nothing is repaired.</param>
+    /// <param name="origin">The model before the step.</param>
+    /// <param name="made">After the round; its model is changed.</param>
+    /// <param name="before">What was left before the round.</param>
+    private RestructuredModel Repaired(RecipeStep step, Model origin, RestructuredModel made, IReadOnlyDictionary<string, KeptIndices> before)
+    {
+        var left = new Dictionary<string, KeptIndices>(before, StringComparer.Ordinal);
+        foreach (var (name, kept) in made.Left) left[name] = before.TryGetValue(name, out var earlier) ? earlier.Then(kept) : kept;
+        if (step.By == StepCriterion.Calibration && left.Count > 0)
+        {
+            string[] values = [.. origin.Graph.Inputs.Where(i => i.Initializer is null).Concat(origin.Graph.Nodes.SelectMany(n => n.Outputs).OfType<Value>()).Where(v => v.Constant is null).Select(v => v.Name).Distinct(StringComparer.Ordinal)];
+            var sizes = Observe(origin, 1, values, []);
+            var runs = data.CalibrationRuns(recipe.Calibration.Samples);
+            new Reconstruction(origin, left, name => sizes.TryGet(name, out var seen) ? seen.MeanElements : 0,
+                (model, count, buffers) => new LayerwiseRun(model, [.. runs.Read(cancel).Take(count)], run.Settings("restructured"), run.Threads, cancel, buffers), runs.Count, parallel).Run(made.Model);
+        }
+        return made with { Left = left };
     }
 
     private long MultiplyAdds(Model model) => CompressOnBuild.MultiplyAdds.Count(model, Observe(model, 1, CompressOnBuild.MultiplyAdds.ValuesToObserve(model), []));

@@ -82,7 +82,7 @@ internal sealed class GramObserver
     private void ReadRows(ReadOnlySpan<float> values, ReadOnlySpan<long> shape, int sample)
     {
         if (shape.Length == 0 || shape[^1] != request.Inputs) { unusable = true; return; }
-        foreach (var position in Positions(values.Length / request.Inputs, sample))
+        foreach (var position in PatchGrid.Spread(values.Length / request.Inputs, rowsPerSample, sample))
         {
             Rows++;
             var row = Next();
@@ -92,63 +92,13 @@ internal sealed class GramObserver
 
     private void ReadPatches(ReadOnlySpan<float> values, ReadOnlySpan<long> shape, PatchGeometry patches, int sample)
     {
-        var axes = patches.Kernel.Length;
-        if (shape.Length != axes + 2 || shape[1] % patches.Groups != 0) { unusable = true; return; }
-        var channels = (int)shape[1] / patches.Groups;
-        // One axis is two, the first of length 1.
-        int Of(int[] list, int axis, int absent) => axes == 2 ? list[axis] : axis == 0 ? absent : list[0];
-        int kernelY = Of(patches.Kernel, 0, 1), kernelX = Of(patches.Kernel, 1, 1);
-        if (channels * kernelY * kernelX != request.Inputs) { unusable = true; return; }
-        int height = axes == 2 ? (int)shape[2] : 1, width = (int)shape[^1];
-        var (outY, padY) = Extent(height, kernelY, Of(patches.Strides, 0, 1), Of(patches.Dilations, 0, 1), patches, axes == 2 ? 0 : -1, axes);
-        var (outX, padX) = Extent(width, kernelX, Of(patches.Strides, 1, 1), Of(patches.Dilations, 1, 1), patches, axes - 1, axes);
-        if (outY <= 0 || outX <= 0) { unusable = true; return; }
-        int strideY = Of(patches.Strides, 0, 1), strideX = Of(patches.Strides, 1, 1), stepY = Of(patches.Dilations, 0, 1), stepX = Of(patches.Dilations, 1, 1);
-        var batch = (int)shape[0];
-        foreach (var position in Positions(batch * outY * outX, sample))
+        if (PatchGrid.Of(shape, patches) is not { } grid || grid.Width != request.Inputs) { unusable = true; return; }
+        foreach (var position in PatchGrid.Spread(grid.Positions, rowsPerSample, sample))
         {
             Rows++;
-            var image = position / (outY * outX);
-            var top = position / outX % outY * strideY - padY;
-            var left = position % outX * strideX - padX;
             var rows = Next();
-            var step = isDepthwise ? groups : 1;
-            for (var g = 0; g < groups; g++)
-            {
-                var at = isDepthwise ? g : g * Block * request.Width;
-                for (var c = 0; c < channels; c++)
-                {
-                    var plane = values.Slice(((image * patches.Groups + g) * channels + c) * height * width, height * width);
-                    for (var y = 0; y < kernelY; y++)
-                        for (var x = 0; x < kernelX; x++)
-                        {
-                            int py = top + y * stepY, px = left + x * stepX;
-                            rows[at] = (uint)py < (uint)height && (uint)px < (uint)width ? plane[py * width + px] : 0;
-                            at += step;
-                        }
-                }
-            }
+            for (var g = 0; g < groups; g++) grid.Read(values, position, g, rows[(isDepthwise ? g : g * Block * request.Width)..], isDepthwise ? groups : 1);
         }
-    }
-
-    // Output positions along an axis and the zeros before it (ONNX Conv, auto_pad).
-    private static (int Outputs, int Before) Extent(int size, int kernel, int stride, int dilation, PatchGeometry patches, int axis, int axes)
-    {
-        var reach = (kernel - 1) * dilation + 1;
-        if (axis < 0) return (1, 0);
-        if (patches.Pads is { } pads) return ((size + pads[axis] + pads[axis + axes] - reach) / stride + 1, pads[axis]);
-        if (patches.AutoPad is not ("SAME_UPPER" or "SAME_LOWER")) return ((size - reach) / stride + 1, 0);
-        var outputs = (size + stride - 1) / stride;
-        var zeros = Math.Max(0, (outputs - 1) * stride + reach - size);
-        return (outputs, patches.AutoPad == "SAME_UPPER" ? zeros / 2 : zeros - zeros / 2);
-    }
-
-    // Evenly spread, from another start in every sample.
-    private IEnumerable<int> Positions(int count, int sample)
-    {
-        var taken = Math.Min(count, rowsPerSample);
-        var start = (int)((uint)sample * 2654435761u % (uint)Math.Max(1, count));
-        for (var i = 0; i < taken; i++) yield return (int)((start + (long)i * count / taken) % count);
     }
 
     /// <summary>From where one more row of each group goes.</summary>

@@ -42,6 +42,9 @@ internal sealed class ChannelAnalysis
     /// <summary>Values whose shape depends on the channels.</summary>
     public IReadOnlyCollection<Value> Values => labels.Keys;
 
+    /// <summary>The same with the axis and its channels' final numbers.</summary>
+    public IEnumerable<(Value Value, int Axis, int[] Channels)> Places => labels.Select(l => (l.Key, l.Value.Axis, Array.ConvertAll(l.Value.Channels, joined.Root)));
+
     /// <summary>Looks at the main graph.</summary>
     /// <param name="model">The model, of opset 13 or later.</param>
     /// <param name="shapeOf">The shape of a value in one run; null where it was not seen.</param>

@@ -53,6 +53,15 @@ internal sealed class ChannelCut(Model model, ChannelAnalysis analysis, IReadOnl
         return copy;
     }
 
+    /// <summary>Of values that lose channels, by name: those of the graph, and constants that are cut.</summary>
+    public IReadOnlyDictionary<string, KeptIndices> Left()
+    {
+        var left = new Dictionary<string, KeptIndices>(StringComparer.Ordinal);
+        foreach (var (value, axis, channels) in analysis.Places) if (channels.Any(gone.Contains)) left[value.Name] = new KeptIndices(axis, Kept(channels));
+        foreach (var slot in analysis.Slots) if (slot.Role == SlotRole.Follows && slot.Channels.Any(gone.Contains) && slot.Node.Input(slot.Input) is { } constant) left[constant.Name] = new KeptIndices(slot.Axis, Kept(slot.Channels));
+        return left;
+    }
+
     private Tensor? Current(Node node, int input) => edited.TryGetValue((node, input), out var own) ? own : node.Input(input)?.Constant;
 
     private int[] Kept(int[] channels) => [.. Enumerable.Range(0, channels.Length).Where(i => !gone.Contains(channels[i]))];
@@ -83,7 +92,7 @@ internal sealed class ChannelCut(Model model, ChannelAnalysis analysis, IReadOnl
     }
 
     /// <summary>The indices <paramref name="kept"/> of one axis.</summary>
-    private static Tensor Slice(Tensor tensor, int axis, int[] kept)
+    internal static Tensor Slice(Tensor tensor, int axis, int[] kept)
     {
         var shape = tensor.Shape.ToArray();
         long outer = 1, inner = tensor.ElementType.Bits() / 8;

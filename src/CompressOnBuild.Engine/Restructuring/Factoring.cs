@@ -158,7 +158,7 @@ internal sealed class Factoring : IGraphTechnique
             return null;
         }
 
-        public (Model Model, IReadOnlyDictionary<string, int> Ranks) Apply(StructureRound round)
+        public RestructuredModel Apply(StructureRound round)
         {
             var copy = model.Clone();
             var sites = SiteFinder.Find(copy).ToDictionary(s => s.Name, StringComparer.Ordinal);
@@ -170,7 +170,7 @@ internal sealed class Factoring : IGraphTechnique
                 foreach (var name in FactorWriter.Write(sites[decision.Weight], decision.Form, decision.Rank, decision.InputRank, factors)) ranks[name] = decision.Rank;
             }
             copy.Graph.RemoveUnused();
-            return (copy, ranks);
+            return new RestructuredModel(copy, ranks);
         }
     }
 }

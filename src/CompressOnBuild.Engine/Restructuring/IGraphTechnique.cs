@@ -39,7 +39,20 @@ internal interface IGraphTechnique
 
 /// <summary>What changes do to the outputs of a model, through all the rounds of a step.</summary>
 /// <param name="Noise">How far a model's outputs are from the original's; null: nobody can say.</param>
-internal sealed record Sensitivities(Func<Model, double>? Noise);
+internal sealed record Sensitivities(Func<Model, double>? Noise)
+{
+    /// <summary>By group of channels, noise for each unit of power that the layers behind them lose. It changes little while a model shrinks, and is measured once.</summary>
+    public Dictionary<string, double> Known { get; } = new(StringComparer.Ordinal);
+}
+
+/// <summary>A model after a round.</summary>
+/// <param name="Model">The model.</param>
+/// <param name="Ranks">Of the weights that were added, by name.</param>
+internal sealed record RestructuredModel(Model Model, IReadOnlyDictionary<string, int> Ranks)
+{
+    /// <summary>What is left of values that lost channels, by name.</summary>
+    public IReadOnlyDictionary<string, KeptIndices> Left { get; init; } = new Dictionary<string, KeptIndices>();
+}
 
 /// <summary>A model before a round.</summary>
 internal interface IRestructuring
@@ -50,8 +63,8 @@ internal interface IRestructuring
     /// <summary>What does not fit the model in a round that somebody else chose; null when it fits.</summary>
     string? Misfit(StructureRound round);
 
-    /// <summary>A copy of the model after <paramref name="round"/>, and the ranks of the weights that it added by name.</summary>
-    (Model Model, IReadOnlyDictionary<string, int> Ranks) Apply(StructureRound round);
+    /// <summary>A copy of the model after <paramref name="round"/>.</summary>
+    RestructuredModel Apply(StructureRound round);
 
     /// <summary>What cannot be changed, and why.</summary>
     IReadOnlyList<(string Name, string Because)> LeftAlone { get; }

@@ -31,6 +31,15 @@ internal sealed class LayerMatrix
     /// <param name="by">Whether that counts.</param>
     public static (LayerMatrix? Layer, string? Refusal) Create(Site site, Statistics statistics, StepCriterion by)
     {
+        if (Of(site) is var (layer, refusal) && layer is null) return (null, refusal);
+        if (!statistics.Grams.TryGetValue(site.Name, out var seen)) return (null, "it meets more inputs than calibration gathers, or none that are numbers");
+        var (gram, mean) = by == StepCriterion.Magnitude ? (null, null) : Centred(seen[0], layer.K, BiasOf(site) is not null);
+        return (new LayerMatrix(site, layer.W, layer.N, gram, mean), null);
+    }
+
+    /// <summary>The layer without a Gram matrix, or why it is none that can be changed.</summary>
+    public static (LayerMatrix? Layer, string? Refusal) Of(Site site)
+    {
         if (!site.IsObservable) return (null, "its inputs are inside a body and cannot be observed");
         if (site.SingleNode is not { } node) return (null, "several nodes read it");
         if (site.Tensor.ElementType != ElementType.Float) return (null, "it is not stored as 32-bit floats");
@@ -38,10 +47,8 @@ internal sealed class LayerMatrix
         if (site.Operator is not { WeightInput: 1, Role: WeightRole.Convolution or WeightRole.MatrixProduct }) return (null, $"nothing is known of what {site.OperatorName} makes of its inputs");
         if (node.Is("Conv") && node.Int("group", 1) != 1) return (null, "the groups of its convolution are thin already");
         if (!node.Is("Conv") && site.Tensor.Rank != 2) return (null, "it is a stack of matrices");
-        if (!statistics.Grams.TryGetValue(site.Name, out var seen)) return (null, "it meets more inputs than calibration gathers, or none that are numbers");
         var (w, n) = Matrix(site);
-        var (gram, mean) = by == StepCriterion.Magnitude ? (null, null) : Centred(seen[0], w.Length / n, BiasOf(site) is not null);
-        return (new LayerMatrix(site, w, n, gram, mean), null);
+        return (new LayerMatrix(site, w, n, null, null), null);
     }
 
     /// <summary>Where a change of the output's mean can go: the input of a node that holds the bias; null where there is none.</summary>
