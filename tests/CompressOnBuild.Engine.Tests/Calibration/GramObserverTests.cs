@@ -67,9 +67,9 @@ public class GramObserverTests
         Assert.IsNull(new GramObserver(new GramRequest("w", "x", 2, null), 10).Finish());
     }
 
-    private static long[] Shape(string kind) => kind switch { "gemm" or "gemm-transposed" or "matmul" => [5, 12], "one-dimensional" => [2, 4, 11], _ => [2, 4, 7, 9] };
+    internal static long[] Shape(string kind) => kind switch { "gemm" or "gemm-transposed" or "matmul" => [5, 12], "one-dimensional" => [2, 4, 11], _ => [2, 4, 7, 9] };
 
-    private static Model Case(string kind)
+    internal static Model Case(string kind)
     {
         var builder = new ModelBuilder().Input("x", Shape(kind)).Output("y", ElementType.Float);
         NodeAttribute Ints(string name, params long[] values) => NodeAttribute.Ints(name, values);

@@ -120,6 +120,24 @@ public class PruningTests
         Assert.IsGreaterThan(Decibels(before, magnitude, shape) + 1, Decibels(before, after, shape));
     }
 
+    /// <summary>Two equal branches, of which the sum hears one a thousand times less: layer by layer both lose the same.</summary>
+    [TestMethod]
+    public void ChannelsGoWhereTheOutputsHearThemLeast()
+    {
+        var builder = Picture().Initializer("quiet", [0.001f], 1);
+        foreach (var branch in new[] { "p", "q" }) builder.Conv(branch + "a", "x", 8, 64, seed: 1).Node("Relu", [branch + "a"], [branch + "r"]).Conv(branch + "b", branch + "r", 64, 8, seed: 2);
+        var model = builder.Node("Mul", ["qb", "quiet"], ["qs"]).Node("Add", ["pb", "qs"], ["y"]).Build();
+        long[] shape = [1, 8, Side, Side];
+        var step = new RecipeStep(StepKind.PruneStructured, 0.2, [], null);
+        var asked = 0;
+        double Noise(Model made) { asked++; return Math.Pow(10, -Decibels(model, made, shape) / 10); }
+        var round = Begin(model, shape, step, Noise).Choose(0.2);
+        Assert.AreEqual("wqa", round.Channels.Single().Group);
+        Assert.AreEqual(3, asked, "the model, and each group alone");
+        CollectionAssert.AreEquivalent(new[] { "wpa", "wqa" }, Begin(model, shape, step).Choose(0.2).Channels.Select(c => c.Group).ToArray());
+        Begin(model, shape, step with { By = StepCriterion.Magnitude }, _ => throw new InvalidOperationException("by magnitude nothing is run")).Choose(0.2);
+    }
+
     private static ModelBuilder Picture() => new ModelBuilder().Input("x", -1, 8, Side, Side).Output("y", -1, -2, Side, Side);
 
     private static float[] Matrix(int k, int n, int[] dead, int seed)
@@ -176,14 +194,14 @@ public class PruningTests
         return Fidelity.Decibels([.. inputs.Select(i => original.Run(i))], inputs.Select(i => made.Run(i)));
     }
 
-    private static IRestructuring Begin(Model model, long[] shape, RecipeStep step)
+    private static IRestructuring Begin(Model model, long[] shape, RecipeStep step, Func<Model, double>? noise = null)
     {
         var technique = new Pruning();
         var needs = technique.Needs(model);
         var samples = Enumerable.Range(1, 30).Select(i => (IReadOnlyDictionary<string, Tensor>)new Dictionary<string, Tensor> { ["x"] = ModelBuilder.Random(i, 1, shape) });
         var statistics = Calibrator.Run(model, samples, new CalibrationRequest { Values = needs.Values, Grams = needs.Grams, SampleCount = 30 }, default);
         var shapes = Calibrator.Run(model, samples.Take(1), new CalibrationRequest { Values = needs.Shapes }, default);
-        return technique.Begin(model, statistics, shapes, step, new Sensitivities(null), new ParallelOptions());
+        return technique.Begin(model, statistics, shapes, step, new Sensitivities(noise), new ParallelOptions());
     }
 }
 
