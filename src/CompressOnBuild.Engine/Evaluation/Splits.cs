@@ -22,15 +22,15 @@ internal sealed record Split(IDataset Dataset, IReadOnlyList<int> Indices, strin
     public static TimeSpan TimeReading => Stopwatch.GetElapsedTime(0, Interlocked.Read(ref ticksReading));
 
     /// <summary>The runs of sample number <paramref name="i"/> of the split, each read when it is asked for.</summary>
-    public IEnumerable<Sample> Runs(int i) => Timed(Dataset.Runs(Indices[i]));
+    public IEnumerable<Sample> Runs(int i) => Timed(() => Dataset.Runs(Indices[i]));
 
     /// <inheritdoc cref="IDataset.PassingRuns"/>
-    public IEnumerable<Sample> PassingRuns(int i) => Timed(Dataset.PassingRuns(Indices[i]));
+    public IEnumerable<Sample> PassingRuns(int i) => Timed(() => Dataset.PassingRuns(Indices[i]));
 
-    private static IEnumerable<Sample> Timed(IEnumerable<Sample> samples)
+    private static IEnumerable<Sample> Timed(Func<IEnumerable<Sample>> samples)
     {
         var start = Stopwatch.GetTimestamp();
-        using var runs = samples.GetEnumerator();
+        using var runs = samples().GetEnumerator();
         while (runs.MoveNext())
         {
             Interlocked.Add(ref ticksReading, Stopwatch.GetTimestamp() - start);

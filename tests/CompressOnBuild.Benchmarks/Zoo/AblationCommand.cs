@@ -14,7 +14,7 @@ internal static class AblationCommand
 
     public static Command Create()
     {
-        var zoo = new Option<string?>("--zoo") { Description = "Folder of models: one folder each, with model.onnx, <folder>.onnx or model.npm [default: the zoo beside or above the repository]." };
+        var zoo = ZooFolder.Create();
         var models = new Option<string>("--models") { Description = "Names of the models to measure, separated by commas.", DefaultValueFactory = _ => "mobilenetv2,ocr-rec,magika-v3.3" };
         var recipe = new Option<string>("--recipe") { Description = "The recipe whose techniques are switched: a preset or a file.", DefaultValueFactory = _ => "int8" };
         var output = new Option<string>("--output") { Description = "Where working copies, recipes and results go.", DefaultValueFactory = _ => Path.Combine(DotNet.RepositoryRoot, "artifacts", "ablation") };
@@ -26,12 +26,8 @@ internal static class AblationCommand
         var command = new Command("ablation", "Measures a recipe with each of its techniques on and off.") { zoo, models, recipe, output, samples, techniques, threads, json, worker };
         command.SetAction(parsed =>
         {
-            if ((parsed.GetValue(zoo) ?? Testing.Zoo.Folder) is not { } folder || !Directory.Exists(folder))
-            {
-                Console.Error.WriteLine("There is no zoo here. Name its folder with --zoo.");
-                return 2;
-            }
-            return Run(Path.GetFullPath(folder), ZooCommand.Names(parsed.GetValue(models)!), parsed.GetValue(recipe)!, Path.GetFullPath(parsed.GetValue(output)!),
+            if (zoo.Find(parsed) is not { } folder) return 2;
+            return Run(folder, ZooCommand.Names(parsed.GetValue(models)!), parsed.GetValue(recipe)!, Path.GetFullPath(parsed.GetValue(output)!),
                 parsed.GetValue(samples), parsed.GetValue(techniques) is { } only ? ZooCommand.Names(only) : null, parsed.GetValue(threads), parsed.GetValue(json), parsed.GetValue(worker)!);
         });
         return command;

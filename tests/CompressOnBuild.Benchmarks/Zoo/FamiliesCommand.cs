@@ -24,7 +24,7 @@ internal static class FamiliesCommand
 
     public static Command Create()
     {
-        var zoo = new Option<string?>("--zoo") { Description = "Folder of models: one folder each, with model.onnx, <folder>.onnx or model.npm [default: the zoo beside or above the repository]." };
+        var zoo = ZooFolder.Create();
         var models = new Option<string?>("--models") { Description = "Names of the models to measure, separated by commas [default: all]." };
         var pipelines = new Option<string?>("--pipelines") { Description = $"Pipelines, separated by commas [default: all of {string.Join(", ", Pipelines.Select(p => p.Name))}]." };
         var output = new Option<string>("--output") { Description = "Where working copies, recipes and results go.", DefaultValueFactory = _ => Path.Combine(DotNet.RepositoryRoot, "artifacts", "families") };
@@ -32,12 +32,8 @@ internal static class FamiliesCommand
         var command = new Command("families", "Measures each family of techniques alone, and combined in both orders, within one point.") { zoo, models, pipelines, output, worker };
         command.SetAction(parsed =>
         {
-            if ((parsed.GetValue(zoo) ?? Testing.Zoo.Folder) is not { } folder || !Directory.Exists(folder))
-            {
-                Console.Error.WriteLine("There is no zoo here. Name its folder with --zoo.");
-                return 2;
-            }
-            var (root, target) = (Path.GetFullPath(folder), Path.GetFullPath(parsed.GetValue(output)!));
+            if (zoo.Find(parsed) is not { } folder) return 2;
+            var (root, target) = (folder, Path.GetFullPath(parsed.GetValue(output)!));
             var npm = new NpmCache(Path.Combine(DotNet.RepositoryRoot, "artifacts", "npm"));
             var table = new MarkdownTable("model", "pipeline", ">bytes", ">shipped", ">multiply-adds", ">latency ratio", "metric", ">drop (95 %)", ">rounds tried", ">seconds", "verdict");
             var chosen = parsed.GetValue(pipelines) is { } some ? ZooCommand.Names(some) : null;

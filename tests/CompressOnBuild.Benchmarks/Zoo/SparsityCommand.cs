@@ -11,24 +11,20 @@ internal static class SparsityCommand
 {
     public static Command Create()
     {
-        var zoo = new Option<string?>("--zoo") { Description = "Folder of models [default: the zoo beside or above the repository]." };
+        var zoo = ZooFolder.Create();
         var models = new Option<string>("--models") { Description = "Names of the models to measure, separated by commas.", DefaultValueFactory = _ => "magika-v3.3,mobilenetv2" };
         var shares = new Option<string>("--zeros") { Description = "Zeros in percent, separated by commas.", DefaultValueFactory = _ => "30,40,50,60,70" };
         var output = new Option<string>("--output") { Description = "Where working copies go.", DefaultValueFactory = _ => Path.Combine(DotNet.RepositoryRoot, "artifacts", "sparsity") };
         var command = new Command("sparsity", "Measures magnitude, Wanda and SparseGPT at several shares of zeros: bytes, dB of the outputs, and the metric on the selection split.") { zoo, models, shares, output };
         command.SetAction(parsed =>
         {
-            if ((parsed.GetValue(zoo) ?? Testing.Zoo.Folder) is not { } folder || !Directory.Exists(folder))
-            {
-                Console.Error.WriteLine("There is no zoo here. Name its folder with --zoo.");
-                return 2;
-            }
+            if (zoo.Find(parsed) is not { } folder) return 2;
             var table = new MarkdownTable("model", ">zeros", "method", ">bytes", ">dB", "metric", ">drop");
             var npm = new NpmCache(Path.Combine(DotNet.RepositoryRoot, "artifacts", "npm"));
             foreach (var name in ZooCommand.Names(parsed.GetValue(models)!))
             {
                 Console.Error.WriteLine($"{name} ...");
-                using var laboratory = new Laboratory(ZooModel.Prepare(Path.GetFullPath(folder), name, Path.GetFullPath(parsed.GetValue(output)!), npm), "prune");
+                using var laboratory = new Laboratory(ZooModel.Prepare(folder, name, Path.GetFullPath(parsed.GetValue(output)!), npm), "prune");
                 Row(0, null);
                 foreach (var zeros in ZooCommand.Names(parsed.GetValue(shares)!).Select(z => int.Parse(z, CultureInfo.InvariantCulture)))
                     foreach (var method in Enum.GetValues<PruningMethod>()) Row(zeros, method);

@@ -13,7 +13,7 @@ internal static class SqnrCommand
 
     public static Command Create()
     {
-        var zoo = new Option<string?>("--zoo") { Description = "Folder of models [default: the zoo beside or above the repository]." };
+        var zoo = ZooFolder.Create();
         var models = new Option<string?>("--models") { Description = "Names of the models to measure, separated by commas [default: all that have samples]." };
         var recipe = new Option<string>("--recipe") { Description = "Our recipe: a preset or a file.", DefaultValueFactory = _ => "int8" };
         var samples = new Option<int>("--samples") { Description = "At most so many samples of the gate split are compared: with few, one ambiguous sample decides.", DefaultValueFactory = _ => 1000 };
@@ -22,12 +22,8 @@ internal static class SqnrCommand
         var command = new Command("sqnr", "Compares the outputs of int8 with those of the other tool's static scheme, reproduced in this engine.") { zoo, models, recipe, samples, output, threads };
         command.SetAction(parsed =>
         {
-            if ((parsed.GetValue(zoo) ?? Testing.Zoo.Folder) is not { } folder || !Directory.Exists(folder))
-            {
-                Console.Error.WriteLine("There is no zoo here. Name its folder with --zoo.");
-                return 2;
-            }
-            return Run(Path.GetFullPath(folder), parsed.GetValue(models) is { } names ? ZooCommand.Names(names) : null, parsed.GetValue(recipe)!, parsed.GetValue(samples), Path.GetFullPath(parsed.GetValue(output)!), parsed.GetValue(threads));
+            if (zoo.Find(parsed) is not { } folder) return 2;
+            return Run(folder, parsed.GetValue(models) is { } names ? ZooCommand.Names(names) : null, parsed.GetValue(recipe)!, parsed.GetValue(samples), Path.GetFullPath(parsed.GetValue(output)!), parsed.GetValue(threads));
         });
         return command;
     }

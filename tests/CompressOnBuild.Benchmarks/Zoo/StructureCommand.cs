@@ -16,7 +16,7 @@ internal static class StructureCommand
 
     public static Command Create()
     {
-        var zoo = new Option<string?>("--zoo") { Description = "Folder of models: one folder each, with model.onnx, <folder>.onnx or model.npm [default: the zoo beside or above the repository]." };
+        var zoo = ZooFolder.Create();
         var prune = new Option<string>("--prune") { Description = "Models whose channels are pruned, separated by commas.", DefaultValueFactory = _ => "mobilenetv2,ocr-rec,ocr-det,dtln-2" };
         var rank = new Option<string>("--low-rank") { Description = "Models whose weights are factored, separated by commas.", DefaultValueFactory = _ => "magika-v3.3,dtln-2,ocr-rec" };
         var amounts = new Option<string?>("--amounts") { Description = $"Shares to take away, separated by commas, or '{Limit}': as much as the default limit of accuracy allows [default: {string.Join(",", Amounts)} of the multiply-accumulates, {string.Join(",", RankAmounts)} of elements and time]." };
@@ -26,12 +26,8 @@ internal static class StructureCommand
         var command = new Command("structure", "Measures structured pruning and low rank alone, over several amounts.") { zoo, prune, rank, amounts, by, output, worker };
         command.SetAction(parsed =>
         {
-            if ((parsed.GetValue(zoo) ?? Testing.Zoo.Folder) is not { } folder || !Directory.Exists(folder))
-            {
-                Console.Error.WriteLine("There is no zoo here. Name its folder with --zoo.");
-                return 2;
-            }
-            var (root, target) = (Path.GetFullPath(folder), Path.GetFullPath(parsed.GetValue(output)!));
+            if (zoo.Find(parsed) is not { } folder) return 2;
+            var (root, target) = (folder, Path.GetFullPath(parsed.GetValue(output)!));
             var npm = new NpmCache(Path.Combine(DotNet.RepositoryRoot, "artifacts", "npm"));
             var table = new MarkdownTable("model", "step", "by", "amount", "multiply-adds", "bytes", "metric", "drop (95 %)", "latency ratio", "channels gone (dead)", "verdict");
             var failed = false;

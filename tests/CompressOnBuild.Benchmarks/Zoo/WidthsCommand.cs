@@ -10,24 +10,20 @@ internal static class WidthsCommand
 {
     public static Command Create()
     {
-        var zoo = new Option<string?>("--zoo") { Description = "Folder of models [default: the zoo beside or above the repository]." };
+        var zoo = ZooFolder.Create();
         var models = new Option<string>("--models") { Description = "Names of the models to measure, separated by commas.", DefaultValueFactory = _ => "magika-v3.3,mobilenetv2,ocr-rec" };
         var bits = new Option<string>("--bits") { Description = "Widths, separated by commas.", DefaultValueFactory = _ => "3,4" };
         var output = new Option<string>("--output") { Description = "Where working copies go.", DefaultValueFactory = _ => Path.Combine(DotNet.RepositoryRoot, "artifacts", "widths") };
         var command = new Command("widths", "Measures integers against palettes of the same width: bytes, and dB of the outputs on calibration samples.") { zoo, models, bits, output };
         command.SetAction(parsed =>
         {
-            if ((parsed.GetValue(zoo) ?? Testing.Zoo.Folder) is not { } folder || !Directory.Exists(folder))
-            {
-                Console.Error.WriteLine("There is no zoo here. Name its folder with --zoo.");
-                return 2;
-            }
+            if (zoo.Find(parsed) is not { } folder) return 2;
             var table = new MarkdownTable("model", ">bits", ">integers: bytes", ">dB", ">palette: bytes", ">dB", ">palette gains");
             var npm = new NpmCache(Path.Combine(DotNet.RepositoryRoot, "artifacts", "npm"));
             foreach (var name in ZooCommand.Names(parsed.GetValue(models)!))
             {
                 Console.Error.WriteLine($"{name} ...");
-                using var laboratory = new Laboratory(ZooModel.Prepare(Path.GetFullPath(folder), name, Path.GetFullPath(parsed.GetValue(output)!), npm), "smallest");
+                using var laboratory = new Laboratory(ZooModel.Prepare(folder, name, Path.GetFullPath(parsed.GetValue(output)!), npm), "smallest");
                 foreach (var width in ZooCommand.Names(parsed.GetValue(bits)!).Select(b => int.Parse(b, CultureInfo.InvariantCulture)))
                 {
                     var integers = laboratory.Try(All(laboratory, WeightForm.Weights, width));
