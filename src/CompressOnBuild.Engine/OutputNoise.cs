@@ -1,4 +1,5 @@
 using CompressOnBuild.Diagnostics;
+using CompressOnBuild.Evaluation;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Onnx.Proto;
 using CompressOnBuild.Runtime;
@@ -19,7 +20,7 @@ internal sealed class OutputNoise(Model model, Func<IEnumerable<IReadOnlyDiction
     /// <summary>As many samples are enough: this is a finer ruler than a metric.</summary>
     public const int Samples = 8;
 
-    private (IReadOnlyDictionary<string, Tensor>[] Samples, Tensor[][] Expected)? known;
+    private (IReadOnlyDictionary<string, Tensor>[] Samples, Tensor[][] Expected, bool Opened)? known;
 
     /// <summary>Of one model, at most 1; 1 too where the runtime does not take it.</summary>
     public double Of(Model changed)
@@ -27,17 +28,18 @@ internal sealed class OutputNoise(Model model, Func<IEnumerable<IReadOnlyDiction
         if (known is null)
         {
             IReadOnlyDictionary<string, Tensor>[] read = [.. samples()];
-            known = (read, Outputs(model, read));
+            try { known = (read, Outputs(Open(model), read), true); }
+            catch (CompressionException) { known = (read, Outputs(model, read), false); }
         }
-        try { return Math.Pow(10, -Fidelity.MeanDecibels(known.Value.Expected, Outputs(changed, known.Value.Samples)) / 10); }
+        try { return Math.Pow(10, -Fidelity.MeanDecibels(known.Value.Expected, Outputs(known.Value.Opened ? Open(changed) : changed, known.Value.Samples)) / 10); }
         catch (CompressionException) { return 1; }
     }
 
     private Tensor[][] Outputs(Model of, IReadOnlyDictionary<string, Tensor>[] inputs)
     {
-        using var session = new Session(Open(of), settings);
+        using var session = new Session(of, settings);
         var outputs = new Tensor[inputs.Length][];
-        Parallel.For(0, inputs.Length, parallel, i => outputs[i] = session.Run(inputs[i], parallel.CancellationToken));
+        InOrder.ForEach(inputs.Length, Math.Max(1, parallel.MaxDegreeOfParallelism), i => session.Run(inputs[i], parallel.CancellationToken), (i, result) => outputs[i] = result, null, parallel.CancellationToken);
         return outputs;
     }
 

@@ -19,8 +19,8 @@ namespace CompressOnBuild;
 internal sealed record Restructured(Model Model, IReadOnlyList<StructureRound> Rounds, IReadOnlyDictionary<string, int> Ranks, IReadOnlyList<CandidateResult> Tried, long MultiplyAddsBefore, long MultiplyAdds);
 
 /// <summary>
-/// The steps that change the graph, between preparing and calibrating for quantization. A step with an amount is one round. Without one it goes in rounds, each of which
-/// takes more than the last: restructure, repair, measure on the selection split, until a round does not keep the limit; the last good one stays.
+/// The steps that change the graph, between preparing and calibrating for quantization. A step goes in rounds, up to its amount or, without one, up to the accuracy limit:
+/// restructure, repair, measure on the selection split. Where a round starts from the model before the step, finer ones follow the first that took too much; the last good one stays.
 /// </summary>
 internal sealed class Restructurer(CompressionRequest request, Recipe recipe, PairedRun run, EvaluationData data, Evaluator evaluator, double limit, SearchBudget budget, ICompressionLog log, CancellationToken cancel)
 {
@@ -163,21 +163,33 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
     /// <summary>The model after a round with the layers behind the cut brought near to those of the model before the step, and what is left of that model's values.</summary>
     /// <param name="step">By magnitude nothing is repaired.</param>
     /// <param name="origin">The model before the step.</param>
-    /// <param name="made">After the round; its model is changed.</param>
+    /// <param name="made">After the round.</param>
     /// <param name="before">What was left before the round.</param>
     private RestructuredModel Repaired(RecipeStep step, Model origin, RestructuredModel made, IReadOnlyDictionary<string, KeptIndices> before)
     {
         var left = new Dictionary<string, KeptIndices>(before, StringComparer.Ordinal);
         foreach (var (name, kept) in made.Left) left[name] = before.TryGetValue(name, out var earlier) ? earlier.Then(kept) : kept;
-        if (step.By == StepCriterion.Calibration && left.Count > 0)
+        made = made with { Left = left };
+        if (step.By == StepCriterion.Magnitude || left.Count == 0) return made;
+        var repaired = made.Model.Clone();
+        try
         {
             string[] values = [.. origin.Graph.Inputs.Where(i => i.Initializer is null).Concat(origin.Graph.Nodes.SelectMany(n => n.Outputs).OfType<Value>()).Where(v => v.Constant is null).Select(v => v.Name).Distinct(StringComparer.Ordinal)];
             var sizes = Observe(origin, 1, values, []);
             var runs = data.CalibrationRuns(recipe.Calibration.Samples);
             new Reconstruction(origin, left, name => sizes.TryGet(name, out var seen) ? seen.MeanElements : 0,
-                (model, count, buffers) => new LayerwiseRun(model, [.. runs.Read(cancel).Take(count)], run.Settings("restructured"), run.Threads, cancel, buffers), runs.Count, parallel).Run(made.Model);
+                (model, count, buffers) => new LayerwiseRun(model, [.. runs.Read(cancel).Take(count)], run.Settings("restructured"), run.Threads, cancel, buffers), runs.Count, parallel).Run(repaired);
         }
-        return made with { Left = left };
+        // The runtime may refuse a piece of a model that it takes as a whole.
+        catch (CompressionException e) { return Unrepaired(e); }
+        catch (AggregateException e) when (e.Flatten().InnerExceptions is var all && all.All(i => i is CompressionException)) { return Unrepaired((CompressionException)all[0]); }
+        return made with { Model = repaired };
+
+        RestructuredModel Unrepaired(CompressionException e)
+        {
+            run.Warn(new Diagnostic(Severity.Warning, Codes.RewriteRejected, $"the layers behind what '{RecipeStep.Word(step.Kind)}' took cannot be run one by one ({e.Diagnostic.Message}), so that they are not brought nearer to the original's together. Please report it with the model.", request.Model));
+            return made;
+        }
     }
 
     private long MultiplyAdds(Model model) => CompressOnBuild.MultiplyAdds.Count(model, Observe(model, 1, CompressOnBuild.MultiplyAdds.ValuesToObserve(model), []));

@@ -26,6 +26,14 @@ public class OutputNoiseTests
     [TestMethod]
     public void AModelThatTheRuntimeRefusesIsAllNoise() => Assert.AreEqual(1, Of(Samples(1), Model(1, "Identity"), Model(1, "NoSuchOperator")));
 
+    /// <summary>A cut may load and fail only on data.</summary>
+    [TestMethod]
+    public void AModelThatFailsOnTheSamplesIsAllNoise()
+    {
+        var broken = new ModelBuilder().Input("x", -1, Wide).Output("y", -1, Wide).Initializer("to", [3L, 5L], 2).Node("Reshape", ["x", "to"], ["y"]).Build();
+        Assert.AreEqual(1, Of(Samples(3), Model(1, "Identity"), broken));
+    }
+
     [TestMethod]
     public void LeavesTheModelAsItIs()
     {

@@ -57,8 +57,7 @@ internal sealed class ChannelCut(Model model, ChannelAnalysis analysis, IReadOnl
     public IReadOnlyDictionary<string, KeptIndices> Left()
     {
         var left = new Dictionary<string, KeptIndices>(StringComparer.Ordinal);
-        foreach (var (value, axis, channels) in analysis.Places) if (channels.Any(gone.Contains)) left[value.Name] = new KeptIndices(axis, Kept(channels));
-        foreach (var slot in analysis.Slots) if (slot.Role == SlotRole.Follows && slot.Channels.Any(gone.Contains) && slot.Node.Input(slot.Input) is { } constant) left[constant.Name] = new KeptIndices(slot.Axis, Kept(slot.Channels));
+        foreach (var (value, axis, channels) in analysis.Places) if (channels.Any(gone.Contains)) left[value.Name] = new KeptIndices(axis, channels.Length, Kept(channels));
         return left;
     }
 

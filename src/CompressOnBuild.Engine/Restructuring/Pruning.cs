@@ -46,6 +46,8 @@ internal sealed class Pruning : IGraphTechnique
         private const double MostOfGroup = 0.5;
         /// <summary>Of a group's channels that are not dead, in the probe of step 3.</summary>
         private const double ProbeShare = 0.125;
+        /// <summary>Least that a group's loss counts.</summary>
+        private const double Unheard = 1e-6;
 
         private readonly Model model;
         private readonly RecipeStep step;
@@ -130,11 +132,16 @@ internal sealed class Pruning : IGraphTechnique
                     parallel.CancellationToken.ThrowIfCancellationRequested();
                     var enough = candidate.Dead + ProbeShare * (candidate.Group.Channels.Count - candidate.Dead);
                     for (int batch; candidate.Gone < enough && (batch = Batch(candidate)) > 0; ) candidate.Gone += batch;
-                    before ??= noise.Noise!(model);
-                    noise.Known.Add(name, candidate.Gone == 0 ? 0 : Math.Max(0, noise.Noise!(Apply(new StructureRound(0, [], [Decision(candidate)])).Model) - before.Value) / Math.Max(candidate.Loss[candidate.Gone - 1], Nothing));
-                    candidate.Gone = 0;
+                    if (candidate.Gone > 0)
+                    {
+                        before ??= noise.Noise!(model);
+                        // What comes nearer by chance is heard all the same; where the outputs hear nothing (labels alone), the layers' own losses stay in their order.
+                        var heard = Math.Abs(noise.Noise!(Apply(new StructureRound(0, [], [Decision(candidate)])).Model) - before.Value);
+                        noise.Known.Add(name, Math.Max(Unheard, heard / Math.Max(candidate.Loss[candidate.Gone - 1], Nothing)));
+                        candidate.Gone = 0;
+                    }
                 }
-                result.Add(candidate, noise.Known[name]);
+                result.Add(candidate, noise.Known.GetValueOrDefault(name, Unheard));
             }
             return result;
         }

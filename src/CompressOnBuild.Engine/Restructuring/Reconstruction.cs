@@ -7,14 +7,14 @@ using CompressOnBuild.Techniques.Pruning;
 
 namespace CompressOnBuild.Restructuring;
 
-/// <summary>Which indices of one axis of a value are left.</summary>
-internal sealed record KeptIndices(int Axis, int[] Indices)
+/// <summary>Which indices of one axis of a value are left, of <paramref name="Length"/>.</summary>
+internal sealed record KeptIndices(int Axis, int Length, int[] Indices)
 {
-    /// <summary>What is left of the value as it was.</summary>
-    public Tensor Of(Tensor whole) => ChannelCut.Slice(whole, Axis, Indices);
+    /// <summary>What is left of the value as it was; null where it is another one (an axis that is also a dynamic one).</summary>
+    public Tensor? Of(Tensor whole) => Axis < whole.Rank && whole.Shape[Axis] == Length ? ChannelCut.Slice(whole, Axis, Indices) : null;
 
     /// <summary>After <paramref name="later"/> took more of what was left.</summary>
-    public KeptIndices Then(KeptIndices later) => later with { Indices = [.. later.Indices.Select(i => Indices[i])] };
+    public KeptIndices Then(KeptIndices later) => later with { Length = Length, Indices = [.. later.Indices.Select(i => Indices[i])] };
 }
 
 /// <summary>
@@ -23,7 +23,7 @@ internal sealed record KeptIndices(int Axis, int[] Indices)
 /// what the other value lost by then is wanted from the layer, too (He et al. 2017, section 3.3). Layers that nothing reaches that was cut stay.
 /// </summary>
 /// <param name="original">As it was before anything went.</param>
-/// <param name="left">What is left of its values and constants that lost channels, by name.</param>
+/// <param name="left">What is left of its values that lost channels, by name.</param>
 /// <param name="sizes">Elements of its values.</param>
 /// <param name="walk">Starts a walk of a model over so many samples, in memory that two walks share.</param>
 /// <param name="samples">How many there are.</param>
@@ -34,6 +34,8 @@ internal sealed class Reconstruction(Model original, IReadOnlyDictionary<string,
     private const int Rows = 4096, RowsPerInput = 4;
     /// <summary>Bytes of values that two walks may hold.</summary>
     private const long MemoryBound = 768L << 20;
+    /// <summary>Bytes of a layer's moments: beyond it (the scores of a large vocabulary) the layer stays as it was repaired.</summary>
+    private const long MomentsBound = 128L << 20;
     /// <summary>Values that live at once, in sizes of the largest.</summary>
     private const int LiveValues = 4;
 
@@ -60,7 +62,7 @@ internal sealed class Reconstruction(Model original, IReadOnlyDictionary<string,
         {
             parallel.CancellationToken.ThrowIfCancellationRequested();
             // Large values stand at the beginning of most networks, where few pictures have many positions; those behind start again with more pictures.
-            var room = (int)Math.Clamp(MemoryBound / (sizeof(float) * Math.Max(1, inputs + 2 * LiveValues * largest[i])), Math.Min(2, samples), samples);
+            var room = (int)Math.Clamp(MemoryBound / (sizeof(float) * Math.Max(1, 2 * inputs + 2 * LiveValues * largest[i])), Math.Min(2, samples), samples);
             if (walks is null || room >= 2 * count || (room == samples && count < samples))
             {
                 var buffers = new ReusedBuffers();
@@ -81,7 +83,7 @@ internal sealed class Reconstruction(Model original, IReadOnlyDictionary<string,
         foreach (var node in pruned.Graph.Nodes)
         {
             // Nothing is known of the bias of a convolution or Gemm that cannot be changed.
-            if (matrices.TryGetValue(node, out var matrix) && node.Input(0)?.Producer is not null && (node.Is("MatMul") || LayerMatrix.BiasOf(matrix.Site) is not null))
+            if (matrices.TryGetValue(node, out var matrix) && sizeof(double) * (matrix.K + 1L) * (matrix.K + 1L + matrix.N) <= MomentsBound && node.Input(0)?.Producer is not null && (node.Is("MatMul") || LayerMatrix.BiasOf(matrix.Site) is not null))
             {
                 var other = Other(matrix, computed);
                 if (reached.Contains(node.Input(0)!.Name) || (other is not null && reached.Contains(other.Name))) layers.Add(new Layer(matrix, requests[matrix.Site.Name].Patches, other));
@@ -113,7 +115,7 @@ internal sealed class Reconstruction(Model original, IReadOnlyDictionary<string,
         LayerMoments[] halves = [new(k, n, parallel), new(k, n, parallel)];
         var most = Math.Max(1, Math.Max(Rows, RowsPerInput * k) / count);
         for (var s = 0; s < count; s++)
-            if (!halves[s % 2].Read(input[s], Wanted(layer, output[s], expected?[s], actual?[s]), layer.Patches, most, s)) return;
+            if (Wanted(layer, output[s], expected?[s], actual?[s]) is not { } wanted || !halves[s % 2].Read(input[s], wanted, layer.Patches, most, s)) return;
         var bias = LayerMatrix.BiasOf(matrix.Site);
         var (some, others) = (halves[0].Result(bias is not null), halves[1].Result(bias is not null));
         halves[0].Add(halves[1]);
@@ -122,17 +124,18 @@ internal sealed class Reconstruction(Model original, IReadOnlyDictionary<string,
         if (solved is not null) Replace(matrix.Node, 1, matrix.ToTensor(solved));
         if (bias is not { } at) return;
         // Behind a product the output has no bias yet, and both should have the original's.
-        var own = at.Node == matrix.Node ? null : Original(at.Node.Input(at.Index)!).ToFloats();
+        var own = at.Node == matrix.Node ? new float[n] : Own(at);
+        if (own?.Length != n) return;
         var product = Dense.Multiply(solved ?? matrix.W, all.Inputs, n, k, 1);
-        Replace(at.Node, at.Index, Tensor.Create([.. Enumerable.Range(0, n).Select(o => (float)(all.Outputs[o] - product[o] + (own?[o] ?? 0)))], n));
+        Replace(at.Node, at.Index, Tensor.Create([.. Enumerable.Range(0, n).Select(o => (float)(all.Outputs[o] - product[o] + own[o]))], n));
     }
 
-    private Tensor Wanted(Layer layer, Tensor output, Tensor? expected, Tensor? actual)
+    private Tensor? Wanted(Layer layer, Tensor output, Tensor? expected, Tensor? actual)
     {
         var wanted = Left(layer.Output, output);
-        if (expected is null || actual is null) return wanted;
+        if (wanted is null || expected is null || actual is null) return wanted;
         expected = Left(layer.Other!.Name, expected);
-        if (!expected.Shape.SequenceEqual(actual.Shape) || !wanted.Shape.SequenceEqual(actual.Shape) || actual.ElementType != ElementType.Float) return wanted;
+        if (expected is null || !expected.Shape.SequenceEqual(actual.Shape) || !wanted.Shape.SequenceEqual(actual.Shape) || actual.ElementType != ElementType.Float) return wanted;
         var values = wanted.ToFloats();
         var (lost, had) = (actual.ToFloats(), expected.ToFloats());
         var result = new float[values.Length];
@@ -140,12 +143,18 @@ internal sealed class Reconstruction(Model original, IReadOnlyDictionary<string,
         return Tensor.Create(result, wanted.Shape.ToArray());
     }
 
-    private Tensor Left(string name, Tensor value) => left.TryGetValue(name, out var kept) ? kept.Of(value) : value;
+    private Tensor? Left(string name, Tensor value) => left.TryGetValue(name, out var kept) ? kept.Of(value) : value;
 
-    /// <summary>What is left of a constant as the original has it.</summary>
-    private Tensor Original(Value constant) =>
-        (original.Graph.Initializers.Concat(original.Graph.Nodes.SelectMany(n => n.Outputs).OfType<Value>()).FirstOrDefault(v => v.Name == constant.Name)?.Constant is { } whole ? Left(constant.Name, whole) : null) is { } own && own.Count == constant.Constant!.Count
-            ? own : constant.Constant!;
+    /// <summary>
+    /// What the original adds behind a product, as far as its channels are left; null where that is not known. Found by the node: the constant may have got another name,
+    /// because others read it too.
+    /// </summary>
+    private float[]? Own(Use bias)
+    {
+        var output = bias.Node.Output(0)!.Name;
+        if (original.Graph.Nodes.FirstOrDefault(n => n.Outputs.Any(o => o?.Name == output))?.Input(bias.Index)?.Constant?.ToFloats() is not { } whole) return null;
+        return !left.TryGetValue(output, out var kept) ? whole : whole.Length == kept.Length ? [.. kept.Indices.Select(i => whole[i])] : null;
+    }
 
     // A constant keeps its name, by which rules and reports know it, and by which the next round finds the original's.
     private static void Replace(Node node, int input, Tensor tensor)
