@@ -55,7 +55,7 @@ public class ReconstructionTests
         var (model, cut, left) = Cut(kind);
         Run(model, cut, left, samples: 40, threads: 2);
         var once = Decibels(model, cut);
-        for (var i = 0; i < 3; i++) Run(model, cut, left, samples: 40, threads: 2);
+        for (var i = 0; i < 12; i++) Run(model, cut, left, samples: 40, threads: 2);
         Assert.IsGreaterThan(once - 0.5, Decibels(model, cut));
     }
 
