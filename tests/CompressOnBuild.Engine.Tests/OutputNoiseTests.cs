@@ -1,3 +1,4 @@
+using CompressOnBuild.Diagnostics;
 using CompressOnBuild.Onnx;
 using CompressOnBuild.Runtime;
 using CompressOnBuild.Testing;
@@ -30,7 +31,9 @@ public class OutputNoiseTests
     [TestMethod]
     public void AModelThatFailsOnTheSamplesIsAllNoise()
     {
-        var broken = new ModelBuilder().Input("x", -1, Wide).Output("y", -1, Wide).Initializer("row", [5L], 1).Node("Gather", ["x", "row"], ["y"]).Build();
+        var broken = new ModelBuilder().Input("x", -1, Wide).Output("y", -1, Wide).Initializer("row", Tensor.Create([5L], 1)).Node("Gather", ["x", "row"], ["y"]).Build();
+        using (var session = new Session(broken, new SessionSettings("test")))
+            Assert.AreEqual(Codes.RuntimeFailed, Assert.ThrowsExactly<CompressionException>(() => session.Run(Samples(1)[0])).Diagnostic.Code);
         Assert.AreEqual(1, Of(Samples(3), Model(1, "Identity"), broken));
     }
 
