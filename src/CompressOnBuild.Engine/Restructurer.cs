@@ -50,123 +50,154 @@ internal sealed class Restructurer(CompressionRequest request, Recipe recipe, Pa
                 continue;
             }
             log.Stage(step.Kind == StepKind.LowRank ? "factoring" : "pruning");
-            var technique = GraphTechniques.Find(step.Kind);
-            var origin = model;
             left = new Dictionary<string, KeptIndices>(StringComparer.Ordinal);
-            var noise = new Sensitivities(new OutputNoise(model, () => data.SelectionRuns(OutputNoise.Samples).Read(cancel), run.Settings("restructured"), parallel).Of);
-            var first = Begin(technique, model, step, noise);
+            // How much goes is searched only where the recipe does not say it, and only a search may be cut short.
+            var at = new Stage(GraphTechniques.Find(step.Kind), step, index, model, new Sensitivities(
+                new OutputNoise(model, () => data.SelectionRuns(OutputNoise.Samples).Read(cancel), run.Settings("restructured"), parallel).Of, () => step.Amount is null && budget.IsOver));
+            var first = Begin(at, model);
             if (locked is not null)
             {
                 for (var current = first; next < locked.Count && locked[next].Step == index; current = null)
                 {
-                    current ??= Begin(technique, model, step, noise);
+                    current ??= Begin(at, model);
                     var round = locked[next++];
                     if (current.Misfit(round) is { } misfit) throw Misfit(misfit);
-                    Take(step, round, Repaired(step, origin, current.Apply(round), left));
+                    Take(at, round, Repaired(at, current.Apply(round), left));
                 }
             }
-            else if (step.Amount is { } amount) Reach(technique, step, index, origin, noise, first, amount);
-            else Search(technique, step, index, origin, noise, first);
+            else if (step.Amount is { } amount) Reach(at, first, amount);
+            else Search(at, first);
             foreach (var group in first.LeftAlone.GroupBy(l => l.Because, StringComparer.Ordinal))
                 run.Steps.Add($"{RecipeStep.Word(step.Kind)} left alone {Names([.. group.Select(g => g.Name)])}: {group.Key}");
         }
         if (locked is not null && next < locked.Count) throw Misfit($"round {next + 1} of 'structure' is of a step that the recipe does not have there");
         return new Restructured(model, rounds, ranks, tried, before, now);
 
-        void Take(RecipeStep step, StructureRound round, RestructuredModel made)
+        void Take(Stage at, StructureRound round, RestructuredModel made)
         {
             rounds.Add(round);
             (model, left) = (made.Model, made.Left);
             foreach (var (name, rank) in made.Ranks) ranks[name] = rank;
             var after = MultiplyAdds(model);
-            run.Steps.Add(Sentence(step, round, now, after, before));
+            run.Steps.Add(Sentence(at.Step, round, now, after, before));
             now = after;
         }
 
         // What accumulates goes in rounds as small as those of a search: each sees what the one before it left.
-        void Reach(IGraphTechnique technique, RecipeStep step, int index, Model origin, Sensitivities noise, IRestructuring started, double amount)
+        void Reach(Stage at, IRestructuring started, double amount)
         {
-            var (start, goal) = (now, (1 - amount) * now);
-            while (true)
+            var (start, goal, accumulates) = (now, (1 - amount) * now, at.Technique.Accumulates);
+            while (Next(at, started, accumulates ? Math.Min(at.Technique.RoundAmount * start, now - goal) / now : amount) is { } made)
             {
-                var round = started.Choose(technique.Accumulates ? Math.Min(technique.RoundAmount * start, now - goal) / now : amount) with { Step = index };
-                if (round.IsEmpty) break;
-                var (last, made) = (now, started.Apply(round));
-                if (!Runs(made.Model, step)) break;
-                made = Repaired(step, origin, made, left);
-                Take(step, round, made);
-                if (!technique.Accumulates || now <= goal || now >= last) break;
-                started = Begin(technique, model, step, noise);
+                var last = now;
+                Take(at, made.Round, made.Model);
+                if (!accumulates || now <= goal || now >= last) break;
+                started = Begin(at, model);
             }
         }
 
-        void Search(IGraphTechnique technique, RecipeStep step, int index, Model origin, Sensitivities noise, IRestructuring started)
+        void Search(Stage at, IRestructuring started)
         {
             reference ??= evaluator.Measure(data.Splits.Selection, f => log.Progress(f, $"{data.Splits.Selection.Count} samples"), cancel);
-            (StructureRound Round, RestructuredModel Made)? best = null;
-            var (kept, earlier) = (-1, tried.Count);
-            var start = now;
-            // Behind the first round of what does not accumulate that took too much, steps get smaller, and what goes further than a good one counts only where the gate is expected to show it.
-            var (reached, more, finer) = (0.0, technique.RoundAmount, -1);
-            for (var i = 1; i <= MostRounds && reached + more < 1; i++)
+            var earlier = tried.Count;
+            if ((at.Technique.Accumulates ? Shrink(at, started) : Approach(at, started)) is { } kept)
             {
-                cancel.ThrowIfCancellationRequested();
-                if (budget.IsOver) break;
-                var round = started.Choose(technique.Accumulates ? technique.RoundAmount * start / now : reached + more);
-                if (round.IsEmpty || (best is { } last && Same(last.Round, round))) break;
-                round = round with { Step = index };
-                var made = started.Apply(round);
-                if (!Runs(made.Model, step)) break;
-                made = Repaired(step, origin, made, left);
-                log.Stage($"measuring round {i} of {RecipeStep.Word(step.Kind)}");
-                var (good, shown, result) = Measure(made.Model, $"{RecipeStep.Word(step.Kind)}, round {i}: ");
-                tried.Add(result);
-                if (finer < 0 || best is null ? good : shown)
+                tried[kept] = tried[kept] with { Chosen = true };
+                return;
+            }
+            var word = RecipeStep.Word(at.Step.Kind);
+            var why = tried.Count > earlier ? $"'{tried[^1].Name}' lost {FormattableString.Invariant($"{tried[^1].Drop:0.0000}")} of {data.Metrics[0].Name} on the selection split" : budget.CutShort ? "the time of the search was over" : "nothing could be taken";
+            run.Steps.Add($"{word} took nothing away: {why}");
+            run.Warn(new Diagnostic(Severity.Warning, Codes.NothingTaken, $"{word} took nothing away: {why}. Allow a larger MaxAccuracyDrop, give more evaluation data, or name an amount in a recipe of your own; the report names what could not be cut.", request.Model));
+        }
+
+        // Rounds that go on from each other, until one takes too much. The number of the last good one among all that were tried.
+        int? Shrink(Stage at, IRestructuring started)
+        {
+            var (start, kept) = (now, (int?)null);
+            for (var i = 1; i <= MostRounds && at.Technique.RoundAmount * i < 1; i++)
+            {
+                if (Try(at, started, at.Technique.RoundAmount * start / now, i) is not { Good: true } made) break;
+                kept = tried.Count - 1;
+                Take(at, made.Round, made.Model);
+                started = Begin(at, model);
+            }
+            return kept;
+        }
+
+        // Rounds that all start from the model before the step. Behind the first that took too much they get finer, and what goes further than a good one counts only where
+        // the gate is expected to show it.
+        int? Approach(Stage at, IRestructuring started)
+        {
+            (StructureRound Round, RestructuredModel Model)? best = null;
+            var (kept, finer) = ((int?)null, 0);
+            double reached = 0, more = at.Technique.RoundAmount;
+            for (var i = 1; i <= MostRounds && finer <= FinerRounds && reached + more < 1; i++)
+            {
+                if (Try(at, started, reached + more, i, best?.Round) is not { } made) break;
+                var counts = finer == 0 || best is null ? made.Good : made.Shown;
+                if (counts)
                 {
-                    kept = tried.Count - 1;
-                    if (technique.Accumulates)
-                    {
-                        Take(step, round, made);
-                        started = Begin(technique, model, step, noise);
-                        continue;
-                    }
-                    best = (round, made);
+                    (best, kept) = ((made.Round, made.Model), tried.Count - 1);
                     reached += more;
                 }
-                else if (technique.Accumulates) break;
-                else finer = Math.Max(0, finer);
-                if (finer < 0) continue;
-                if (finer++ == FinerRounds) break;
+                if (counts && finer == 0) continue;
+                finer++;
                 more /= 2;
             }
-            if (best is { } chosen) Take(step, chosen.Round, chosen.Made);
-            if (kept >= 0) tried[kept] = tried[kept] with { Chosen = true };
-            else
-            {
-                var why = tried.Count > earlier ? $"'{tried[^1].Name}' lost {FormattableString.Invariant($"{tried[^1].Drop:0.0000}")} of {data.Metrics[0].Name} on the selection split" : budget.CutShort ? "the time of the search was over" : "nothing could be taken";
-                run.Steps.Add($"{RecipeStep.Word(step.Kind)} took nothing away: {why}");
-                run.Warn(new Diagnostic(Severity.Warning, Codes.NothingTaken, $"{RecipeStep.Word(step.Kind)} took nothing away: {why}. Allow a larger MaxAccuracyDrop, give more evaluation data, or name an amount in a recipe of your own; the report names what could not be cut.", request.Model));
-            }
+            if (best is { } chosen) Take(at, chosen.Round, chosen.Model);
+            return kept;
+        }
+
+        // A round measured on the selection split; null where the search ends.
+        (StructureRound Round, RestructuredModel Model, bool Good, bool Shown)? Try(Stage at, IRestructuring started, double amount, int number, StructureRound? last = null)
+        {
+            cancel.ThrowIfCancellationRequested();
+            if (budget.IsOver || Next(at, started, amount, last) is not { } made) return null;
+            log.Stage($"measuring round {number} of {RecipeStep.Word(at.Step.Kind)}");
+            var (good, shown, result) = Measure(made.Model.Model, $"{RecipeStep.Word(at.Step.Kind)}, round {number}: ");
+            tried.Add(result);
+            return (made.Round, made.Model, good, shown);
+        }
+
+        // Null where nothing more can be taken than by the round before, or the runtime does not take what is left.
+        (StructureRound Round, RestructuredModel Model)? Next(Stage at, IRestructuring started, double amount, StructureRound? last = null)
+        {
+            var round = started.Choose(amount) with { Step = at.Index };
+            if (round.IsEmpty || (last is not null && Same(last, round))) return null;
+            var made = started.Apply(round);
+            return Runs(made.Model, at.Step) ? (round, Repaired(at, made, left)) : null;
         }
 
         CompressionException Misfit(string what) =>
             new(Codes.LockDoesNotFit, $"the lock file does not fit the model although the model did not change: {what}. Take the file back from version control, or write it anew: {LockFileReader.ForceEvaluate}.", request.LockPath);
     }
 
-    private IRestructuring Begin(IGraphTechnique technique, Model model, RecipeStep step, Sensitivities noise)
+    /// <summary>One step of the recipe.</summary>
+    /// <param name="Technique">What it does.</param>
+    /// <param name="Step">What the recipe says.</param>
+    /// <param name="Index">Its number.</param>
+    /// <param name="Origin">The model before it.</param>
+    /// <param name="Noise">What changes do to that model's outputs.</param>
+    private sealed record Stage(IGraphTechnique Technique, RecipeStep Step, int Index, Model Origin, Sensitivities Noise);
+
+    private IRestructuring Begin(Stage at, Model model)
     {
-        var needs = technique.Needs(model);
+        var needs = at.Technique.Needs(model);
         var shapes = Observe(model, 1, needs.Shapes, []);
-        return technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), shapes, step, noise, parallel);
+        return at.Technique.Begin(model, Observe(model, recipe.Calibration.Samples, needs.Values, needs.Grams), shapes, at.Step, at.Noise, parallel);
     }
 
-    /// <summary>The model after a round with the layers behind the cut brought near to those of the model before the step, and what is left of that model's values.</summary>
-    /// <param name="step">By magnitude nothing is repaired.</param>
-    /// <param name="origin">The model before the step.</param>
+    /// <summary>
+    /// The model after a round with the layers behind the cut brought near to those of the model before the step, and what is left of that model's values. By magnitude
+    /// nothing is repaired.
+    /// </summary>
+    /// <param name="at">The step.</param>
     /// <param name="made">After the round.</param>
     /// <param name="before">What was left before the round.</param>
-    private RestructuredModel Repaired(RecipeStep step, Model origin, RestructuredModel made, IReadOnlyDictionary<string, KeptIndices> before)
+    private RestructuredModel Repaired(Stage at, RestructuredModel made, IReadOnlyDictionary<string, KeptIndices> before)
     {
+        var (step, origin) = (at.Step, at.Origin);
         var left = new Dictionary<string, KeptIndices>(before, StringComparer.Ordinal);
         foreach (var (name, kept) in made.Left) left[name] = before.TryGetValue(name, out var earlier) ? earlier.Then(kept) : kept;
         made = made with { Left = left };

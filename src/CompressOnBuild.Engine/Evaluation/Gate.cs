@@ -97,7 +97,7 @@ internal static class Gate
     /// samples the interval of the drop, which counts only the changes that matter, is never wider than that share's.
     /// </summary>
     private static string Agreement(IReadOnlyList<MetricResult> metrics) => metrics.Skip(1).FirstOrDefault(m => m.Name == "agreement") is not { } agreement ? ""
-        : string.Create(CultureInfo.InvariantCulture, $" Both models decide the same on {(agreement.Compressed == 1 ? "all" : N(100 * agreement.Compressed) + " %")} of them.");
+        : string.Create(CultureInfo.InvariantCulture, $" Both models decide the same on {(agreement.Compressed == 1 ? "all" : $"{Math.Min(99.9, 100 * agreement.Compressed):0.#} %")} of them.");
 
     private static string Interval(MetricResult metric) =>
         metric.Confidence is { } c ? $", 95 % interval {N(c.Low)}..{N(c.High)}" : "";

@@ -44,12 +44,14 @@ internal sealed class Factoring : IGraphTechnique
         private readonly Dictionary<string, FactoredWeight> weights = new(StringComparer.Ordinal);
         private readonly List<(string, string)> leftAlone = [];
         private readonly Func<Model, double>? noise;
+        private readonly Func<bool> isOver;
+        private readonly ParallelOptions parallel;
         private IReadOnlyList<Choice>? choices;
 
         public Started(Model model, Statistics statistics, RecipeStep step, Sensitivities noise, ParallelOptions parallel)
         {
             // The baseline looks at weights alone.
-            (this.model, by, this.noise) = (model, step.By, step.By == StepCriterion.Magnitude ? null : noise.Noise);
+            (this.model, by, this.noise, isOver, this.parallel) = (model, step.By, step.By == StepCriterion.Magnitude ? null : noise.Noise, noise.IsOver, parallel);
             foreach (var site in SiteFinder.Find(model).Where(s => step.Matches(s.OperatorName, s.Name)))
             {
                 var (weight, refusal) = FactoredWeight.Create(site, statistics, by, parallel);
@@ -63,7 +65,7 @@ internal sealed class Factoring : IGraphTechnique
 
         public StructureRound Choose(double amount)
         {
-            choices ??= [.. weights.Values.Where(w => w.Options.Count > 0).Select(w => new Choice(w, Heard(w)))];
+            if ((this.choices ??= Listen()) is not { } choices) return new StructureRound(0, [], []);
             double elements = weights.Values.Sum(w => w.Site.Tensor.Count), time = weights.Values.Sum(w => w.Time);
             double Of(Choice choice, FactorOption? option) => ((option?.Elements ?? choice.Weight.Site.Tensor.Count) / elements + (option?.Time ?? choice.Weight.Time) / time) / 2;
             // What matches and cannot be factored stays, and counts.
@@ -94,7 +96,7 @@ internal sealed class Factoring : IGraphTechnique
             }
             return new StructureRound(0, [.. choices.Zip(chosen).Where(c => c.Second is not null).Select(c => Decision(c.First.Weight, c.Second!))], []);
 
-            double Size(double price) => choices!.Sum(c => Of(c, Best(c, price)));
+            double Size(double price) => choices.Sum(c => Of(c, Best(c, price)));
 
             // Step 3; null: nothing is best.
             FactorOption? Best(Choice choice, double price)
@@ -107,6 +109,19 @@ internal sealed class Factoring : IGraphTechnique
                 }
                 return best;
             }
+        }
+
+        // Step 2; null where time is over.
+        private List<Choice>? Listen()
+        {
+            var all = new List<Choice>();
+            foreach (var weight in weights.Values.Where(w => w.Options.Count > 0))
+            {
+                parallel.CancellationToken.ThrowIfCancellationRequested();
+                if (isOver()) return null;
+                all.Add(new Choice(weight, Heard(weight)));
+            }
+            return all;
         }
 
         /// <summary>Step 2: noise of the outputs over what the weight's own output loses, from two ways to factor it.</summary>

@@ -39,7 +39,8 @@ internal interface IGraphTechnique
 
 /// <summary>What changes do to the outputs of a model, through all the rounds of a step.</summary>
 /// <param name="Noise">How far a model's outputs are from the original's; null: nobody can say.</param>
-internal sealed record Sensitivities(Func<Model, double>? Noise)
+/// <param name="IsOver">Whether there is no more time to ask: then nothing is chosen.</param>
+internal sealed record Sensitivities(Func<Model, double>? Noise, Func<bool> IsOver)
 {
     /// <summary>By group of channels, noise for each unit of power that the layers behind them lose. It changes little while a model shrinks, and is measured once.</summary>
     public Dictionary<string, double> Known { get; } = new(StringComparer.Ordinal);

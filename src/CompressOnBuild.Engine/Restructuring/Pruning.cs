@@ -97,7 +97,7 @@ internal sealed class Pruning : IGraphTechnique
             var candidates = new Candidate[groups.Count];
             Parallel.For(0, groups.Count, parallel, i => candidates[i] = Look(groups[i]));
             var most = cost.Total * (1 - amount);
-            var sensitivities = Sensitivities(candidates);
+            if (Sensitivities(candidates) is not { } sensitivities) return new StructureRound(0, [], []);
             // Step 4.
             while (cost.Total > most)
             {
@@ -118,8 +118,8 @@ internal sealed class Pruning : IGraphTechnique
             return new StructureRound(0, [], [.. candidates.Where(c => c.Gone > 0).Select(Decision)]);
         }
 
-        // Step 3: what the power that a group's layers lose does to the model's outputs.
-        private Dictionary<Candidate, double> Sensitivities(Candidate[] candidates)
+        // Step 3: what the power that a group's layers lose does to the model's outputs; null where time is over.
+        private Dictionary<Candidate, double>? Sensitivities(Candidate[] candidates)
         {
             var result = new Dictionary<Candidate, double>(ReferenceEqualityComparer.Instance);
             double? before = null;
@@ -130,6 +130,7 @@ internal sealed class Pruning : IGraphTechnique
                 if (!noise.Known.ContainsKey(name))
                 {
                     parallel.CancellationToken.ThrowIfCancellationRequested();
+                    if (noise.IsOver()) return null;
                     var enough = candidate.Dead + ProbeShare * (candidate.Group.Channels.Count - candidate.Dead);
                     for (int batch; candidate.Gone < enough && (batch = Batch(candidate)) > 0; ) candidate.Gone += batch;
                     if (candidate.Gone > 0)
@@ -219,7 +220,7 @@ internal sealed class Pruning : IGraphTechnique
             var of = candidate.Group.Channels.Count;
             var dead = Math.Min(candidate.Dead, candidate.Gone);
             return new ChannelDecision(candidate.Group.Name, of, [.. Enumerable.Range(0, of).Where(i => !gone.Contains(i))], string.Create(CultureInfo.InvariantCulture,
-                $"{gone.Count} of {of} channels{(dead > 0 ? $" ({dead} of them dead: nothing hears them)" : "")}; of the power of the layers behind them on calibration data {candidate.Loss[candidate.Gone - 1]:0.0000 %} is lost"));
+                $"{gone.Count} of {of} channels{(dead > 0 ? $" ({dead} of them dead: nothing hears them)" : "")}, {candidate.Loss[candidate.Gone - 1]:0.00 %} of the power behind them lost"));
         }
 
         public string? Misfit(StructureRound round)

@@ -121,6 +121,14 @@ public class FactoringTests
         CollectionAssert.AreEqual(Begin(model, [400, 64]).Choose(0.3).Ranks.ToArray(), Begin(model, [400, 64], noise).Choose(0.3).Ranks.ToArray());
     }
 
+    [TestMethod]
+    public void ASearchWhoseTimeIsOverTakesNothing()
+    {
+        var model = new ModelBuilder().Input("x", -1, 64).Output("y", -1, 64).Weight("w", 1, 1, 64, 64).Node("MatMul", ["x", "w"], ["y"]).Build();
+        Assert.IsFalse(Begin(model, [400, 64], Noise(model, 1)).Choose(0.5).IsEmpty);
+        Assert.IsTrue(Begin(model, [400, 64], Noise(model, 1), isOver: () => true).Choose(0.5).IsEmpty);
+    }
+
     private static OutputNoise Noise(Model model, int samples) =>
         new(model, () => Enumerable.Range(50, samples).Select(i => new Dictionary<string, Tensor> { ["x"] = ModelBuilder.Random(i, 1, 400, 64) }), new SessionSettings("test"), new ParallelOptions());
 
@@ -152,13 +160,13 @@ public class FactoringTests
         for (var i = 0; i < x.Length; i++) Assert.AreEqual(x[i], y[i], tolerance * largest, $"element {i}");
     }
 
-    private static IRestructuring Begin(Model model, long[] shape, OutputNoise? noise = null, StepCriterion by = StepCriterion.Calibration)
+    private static IRestructuring Begin(Model model, long[] shape, OutputNoise? noise = null, StepCriterion by = StepCriterion.Calibration, Func<bool>? isOver = null)
     {
         var technique = new Factoring();
         var needs = technique.Needs(model);
         var samples = Enumerable.Range(1, 30).Select(i => (IReadOnlyDictionary<string, Tensor>)new Dictionary<string, Tensor> { ["x"] = ModelBuilder.Random(i, 1, shape) });
         var statistics = Calibrator.Run(model, samples, new CalibrationRequest { Values = needs.Values, Grams = needs.Grams, SampleCount = 30 }, default);
-        return technique.Begin(model, statistics, statistics, new RecipeStep(StepKind.LowRank, null, [], null, by), new Sensitivities(noise is null ? null : noise.Of), new ParallelOptions());
+        return technique.Begin(model, statistics, statistics, new RecipeStep(StepKind.LowRank, null, [], null, by), new Sensitivities(noise is null ? null : noise.Of, isOver ?? (() => false)), new ParallelOptions());
     }
 
     /// <summary>A random matrix [n, k] of rank r.</summary>

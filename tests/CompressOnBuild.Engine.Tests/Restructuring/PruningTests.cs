@@ -138,6 +138,29 @@ public class PruningTests
         Begin(model, shape, step with { By = StepCriterion.Magnitude }, _ => throw new InvalidOperationException("by magnitude nothing is run")).Choose(0.2);
     }
 
+    /// <summary>Labels leave some models as integers, and a change may bring an output nearer by chance: neither makes a group free.</summary>
+    [TestMethod]
+    public void WhereNothingIsHeardTheLayersOwnLossesDecide()
+    {
+        var builder = Picture();
+        foreach (var (branch, seed) in new[] { ("p", 1), ("q", 5) }) builder.Conv(branch + "a", "x", 8, 64, seed == 5 ? [.. Enumerable.Range(0, 40)] : null, seed).Node("Relu", [branch + "a"], [branch + "r"]).Conv(branch + "b", branch + "r", 64, 8, seed: 2);
+        var model = builder.Node("Add", ["pb", "qb"], ["y"]).Build();
+        long[] shape = [1, 8, Side, Side];
+        var step = new RecipeStep(StepKind.PruneStructured, 0.3, [], null);
+        string Chosen(Func<Model, double>? noise) => string.Join(' ', Begin(model, shape, step, noise).Choose(0.3).Channels.Select(c => $"{c.Group} {string.Join(',', c.Kept)}"));
+        var alone = Chosen(null);
+        StringAssert.StartsWith(alone, "wqa");
+        Assert.AreEqual(alone, Chosen(_ => 0));
+    }
+
+    [TestMethod]
+    public void ASearchWhoseTimeIsOverAsksNothingAndTakesNothing()
+    {
+        var model = Picture().Conv("a", "x", 8, C, Dead).Node("Relu", ["a"], ["r"]).Conv("y", "r", C, 8).Build();
+        var step = new RecipeStep(StepKind.PruneStructured, null, [], null);
+        Assert.IsTrue(Begin(model, [1, 8, Side, Side], step, _ => throw new InvalidOperationException("time is over"), () => true).Choose(0.05).IsEmpty);
+    }
+
     private static ModelBuilder Picture() => new ModelBuilder().Input("x", -1, 8, Side, Side).Output("y", -1, -2, Side, Side);
 
     private static float[] Matrix(int k, int n, int[] dead, int seed)
@@ -194,14 +217,14 @@ public class PruningTests
         return Fidelity.Decibels([.. inputs.Select(i => original.Run(i))], inputs.Select(i => made.Run(i)));
     }
 
-    private static IRestructuring Begin(Model model, long[] shape, RecipeStep step, Func<Model, double>? noise = null)
+    private static IRestructuring Begin(Model model, long[] shape, RecipeStep step, Func<Model, double>? noise = null, Func<bool>? isOver = null)
     {
         var technique = new Pruning();
         var needs = technique.Needs(model);
         var samples = Enumerable.Range(1, 30).Select(i => (IReadOnlyDictionary<string, Tensor>)new Dictionary<string, Tensor> { ["x"] = ModelBuilder.Random(i, 1, shape) });
         var statistics = Calibrator.Run(model, samples, new CalibrationRequest { Values = needs.Values, Grams = needs.Grams, SampleCount = 30 }, default);
         var shapes = Calibrator.Run(model, samples.Take(1), new CalibrationRequest { Values = needs.Shapes }, default);
-        return technique.Begin(model, statistics, shapes, step, new Sensitivities(noise), new ParallelOptions());
+        return technique.Begin(model, statistics, shapes, step, new Sensitivities(noise, isOver ?? (() => false)), new ParallelOptions());
     }
 }
 
