@@ -38,7 +38,7 @@ internal static class EvaluationCommand
     private static int Run(string zoo, string? chosen, string output, int threads)
     {
         var npm = new NpmCache(Path.Combine(DotNet.RepositoryRoot, "artifacts", "npm"));
-        var table = new MarkdownTable("model", ">samples", ">threads", ">seconds", ">runtime stands still", ">thread time outside of the runtime", ">reading a sample, ms", ">of it the decoder of pictures, ms", ">running both models, ms", ">samples/s one by one, side by side", $">samples/s in batches of {Batch}");
+        var table = new MarkdownTable("model", ">samples", ">threads", ">seconds", ">runtime stands still", ">thread time outside of the runtime", ">reading a sample, ms", ">decoding a whole picture, ms", ">running both models, ms", ">samples/s one by one, side by side", $">samples/s in batches of {Batch}");
         var whole = new MarkdownTable("auto, from start to end", ">seconds", ">processor seconds", ">in the runtime, s", ">reading samples, s", ">reading, of both");
         var all = ZooModel.Names(zoo);
         var missed = false;
@@ -96,8 +96,8 @@ internal static class EvaluationCommand
     }
 
     /// <summary>
-    /// Milliseconds that the decoder alone takes for a picture of the folder (SkiaSharp, which is libjpeg-turbo): no pipeline that reads these
-    /// files spends less. Null where there are none.
+    /// Milliseconds that the decoder alone takes for a whole picture of the folder (SkiaSharp, which is libjpeg-turbo); reading leaves out what the crop does
+    /// not keep. Null where there are none.
     /// </summary>
     private static double? Decoding(string? folder)
     {
